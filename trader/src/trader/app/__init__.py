@@ -1,0 +1,1 @@
+"""Settings, wiring, command line, HTTP, logging and telemetry: the only ring that knows all the others."""

@@ -1,0 +1,119 @@
+"""The facts that the journal keeps: the durable part of the state is a fold over them, `replay(journal) == state`.
+
+Quotes and clock ticks are not facts; the prices that led to a decision stand in the record of the decision.
+"""
+
+from dataclasses import dataclass
+
+from trader.domain.values import (
+    BrokerOrderId,
+    Epoch,
+    InstrumentKey,
+    IntentId,
+    KillReason,
+    Leg,
+    MarketTime,
+    OrderStatus,
+    OrderType,
+    Paise,
+    Product,
+    Quantity,
+    Side,
+    SignalKey,
+    Tag,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BracketPlanned:
+    """A signal became an intent: its key is burned for the day, whatever happens next."""
+
+    market_time: MarketTime
+    intent: IntentId
+    trading_date: str
+    strategy: str
+    signal_key: SignalKey
+    instrument: InstrumentKey
+    side: Side
+    quantity: Quantity
+    product: Product
+    entry_price: Paise
+    stop_price: Paise
+    target_price: Paise
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlanned:
+    """An order exists in our book from here on; its tag is never used again."""
+
+    market_time: MarketTime
+    tag: Tag
+    intent: IntentId
+    leg: Leg
+    attempt: int
+    epoch: Epoch
+    instrument: InstrumentKey
+    side: Side
+    order_type: OrderType
+    product: Product
+    quantity: Quantity
+    price: Paise
+    trigger_price: Paise
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """What we know of an order changed; fills only grow, a terminal status is terminal."""
+
+    market_time: MarketTime
+    tag: Tag
+    status: OrderStatus
+    order_id: BrokerOrderId | None
+    quantity: Quantity
+    filled_quantity: Quantity
+    average_price: Paise
+    price: Paise
+    trigger_price: Paise
+    modifications: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BracketClosed:
+    """Every order of the bracket is terminal and its position is zero (or was closed by somebody else)."""
+
+    market_time: MarketTime
+    intent: IntentId
+    reason: str
+    profit: Paise
+
+
+@dataclass(frozen=True, slots=True)
+class KillStood:
+    """A kill stands from here on."""
+
+    market_time: MarketTime
+    kill_id: str
+    reason: KillReason
+    note: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillEnded:
+    """That kill was released."""
+
+    market_time: MarketTime
+    kill_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayOpened:
+    """A new trading date: burned signals, profit of the day and opening net liquidation start anew."""
+
+    market_time: MarketTime
+    trading_date: str
+    net_liquidation: Paise
+
+
+Record = BracketPlanned | OrderPlanned | OrderChanged | BracketClosed | KillStood | KillEnded | DayOpened

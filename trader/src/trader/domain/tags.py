@@ -1,0 +1,83 @@
+"""The tag of an order: at most 20 letters and digits that decode to epoch, intent, leg and attempt.
+
+Kite offers no idempotency key; the tag is the only name of ours that the broker's book carries
+(kite.trade/docs/connect/v3/orders: "alphanumeric, max 20 chars"), and a successor reads it after a crash.
+Layout: `T`, epoch (4), intent (8), leg (1), attempt (2), check (1): 17 characters, Crockford's base 32.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from trader.domain.values import AccountId, Epoch, IntentId, Leg, SignalKey, Tag
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+_EPOCH_WIDTH, _INTENT_WIDTH, _ATTEMPT_WIDTH = 4, 8, 2
+MAX_EPOCH = 32**_EPOCH_WIDTH - 1
+MAX_ATTEMPT = 32**_ATTEMPT_WIDTH - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TagParts:
+    """What a tag of ours says."""
+
+    epoch: Epoch
+    intent: IntentId
+    leg: Leg
+    attempt: int
+
+
+def intent_id(account: AccountId, trading_date: str, strategy: str, signal_key: SignalKey) -> IntentId:
+    """The identity of an intent: the same signal on the same day is the same intent, in whatever process and epoch."""
+    text = f"{account}\x1f{trading_date}\x1f{strategy}\x1f{signal_key}"
+    number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=5).digest(), "big")
+    return IntentId(_encode(number, _INTENT_WIDTH))
+
+
+def encode_tag(parts: TagParts) -> Tag:
+    """Write a tag.
+
+    Raises:
+        ValueError: epoch or attempt outside what the layout holds.
+    """
+    if not 0 <= parts.epoch <= MAX_EPOCH:
+        raise ValueError(f"epoch must be within 0..{MAX_EPOCH}, was {parts.epoch}")
+    if not 0 <= parts.attempt <= MAX_ATTEMPT:
+        raise ValueError(f"attempt must be within 0..{MAX_ATTEMPT}, was {parts.attempt}")
+    body = f"T{_encode(parts.epoch, _EPOCH_WIDTH)}{parts.intent}{parts.leg}{_encode(parts.attempt, _ATTEMPT_WIDTH)}"
+    return Tag(body + _check(body))
+
+
+def decode_tag(text: str | None) -> TagParts | None:
+    """Read a tag; None for anything that is not one of ours (wrong shape, letter or check character)."""
+    width = 1 + _EPOCH_WIDTH + _INTENT_WIDTH + 1 + _ATTEMPT_WIDTH + 1
+    if text is None or len(text) != width or text[0] != "T" or text[-1] != _check(text[:-1]):
+        return None
+    epoch, intent = text[1:5], text[5:13]
+    leg, attempt = text[13], text[14:16]
+    if leg not in {each.value for each in Leg} or any(letter not in _VALUES for letter in epoch + intent + attempt):
+        return None
+    return TagParts(Epoch(_decode(epoch)), IntentId(intent), Leg(leg), _decode(attempt))
+
+
+def _encode(number: int, width: int) -> str:
+    letters = []
+    for _ in range(width):
+        number, remainder = divmod(number, 32)
+        letters.append(ALPHABET[remainder])
+    return "".join(reversed(letters))
+
+
+def _decode(text: str) -> int:
+    number = 0
+    for letter in text:
+        number = number * 32 + _VALUES[letter]
+    return number
+
+
+def _check(body: str) -> str:
+    """One letter that changes with any single wrong or any two swapped neighbouring characters."""
+    total = 0
+    for position, letter in enumerate(body):
+        total += (2 * position + 1) * (ord(letter) - 47)
+    return ALPHABET[total % 31]

@@ -1,0 +1,189 @@
+"""The Protocols through which the engine reaches the world. Adapters implement them; tests may too.
+
+Every call has a deadline of its own inside the adapter; none blocks the event loop; each raises only what it documents.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
+from trader.domain.events import BrokerOrder, BrokerPosition, Quote
+from trader.domain.instruments import Instrument
+from trader.domain.records import Record
+from trader.domain.values import (
+    AccountId,
+    BrokerOrderId,
+    Epoch,
+    KillReason,
+    MachineTime,
+    MarketTime,
+    Paise,
+    Tag,
+)
+
+
+class Clock(Protocol):
+    """Machine time (monotonic, counts suspended time) and market time."""
+
+    def machine_time(self) -> MachineTime: ...
+
+    def market_time(self) -> MarketTime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What the order gate checks right before the write, inside the HTTP transport."""
+
+    tag: Tag
+    adds_risk: bool
+    epoch: Epoch
+    risk_generation: int
+    epoch_checked_at: MachineTime | None
+    """Machine time from before the statement was sent that proved the epoch; None when only the Lease stands."""
+
+
+class Outcome(Exception):  # noqa: N818 - a tree of outcomes, not of errors
+    """How a call to the broker ended when it did not succeed.
+
+    * Outcome
+      * Refused          certain: nothing happened
+        * GateClosed     our own gate, before any byte left
+        * TokenDead      403 TokenException: nothing will succeed until the token is new
+        * RateLimited    429
+      * Unknown          it may have happened: look in the book, never send again
+    """
+
+
+class Refused(Outcome):
+    """Certain: the broker did nothing."""
+
+
+class GateClosed(Refused):
+    """Our own gate refused before any byte left."""
+
+
+class TokenDead(Refused):
+    """The access token is not accepted."""
+
+
+class RateLimited(Refused):
+    """The broker counted too many requests."""
+
+
+class Unknown(Outcome):
+    """Time-out, reset, 5xx, ambiguous text: only the book can tell."""
+
+
+class Broker(Protocol):
+    """The broker's REST interface. All raise `Outcome`s."""
+
+    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId: ...
+
+    async def modify(self, change: ModifyOrder, permit: Permit) -> None: ...
+
+    async def cancel(self, order: CancelOrder, permit: Permit) -> None: ...
+
+    async def orders(self) -> tuple[BrokerOrder, ...]: ...
+
+    async def positions(self) -> tuple[BrokerPosition, ...]: ...
+
+    async def net_liquidation(self) -> Paise: ...
+
+    async def instruments(self, underlyings: Sequence[str], kinds: Sequence[str]) -> tuple[Instrument, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeedUp:
+    """The stream is connected and subscribed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDown:
+    """The stream is lost; the adapter reconnects by itself."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAlive:
+    """Some frame came (heartbeats count)."""
+
+
+FeedItem = Quote | BrokerOrder | FeedUp | FeedDown | FeedAlive
+
+
+class Feed(Protocol):
+    """Market data and order updates. One owner of reconnects; silence for 5 s is a dead socket."""
+
+    def items(self, instruments: Sequence[Instrument]) -> AsyncIterator[FeedItem]: ...
+
+
+class StoreAway(Exception):  # noqa: N818
+    """The database did not answer in time: nothing is known to be written."""
+
+
+class StoreRefused(Exception):  # noqa: N818
+    """The database answered: the epoch, the holder or a standing kill forbids this. Carries which."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+        """`epoch`, `killed` or `duplicate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillRow:
+    """A standing kill, as the database has it."""
+
+    kill_id: str
+    reason: KillReason
+    note: str
+    by: str
+    market_time: MarketTime
+
+
+class Store(Protocol):
+    """Journal, outbox, leader epoch and kills of one account. All raise `StoreAway` when the database does not answer."""
+
+    async def take_epoch(self, account: AccountId, holder: str, at_least: Epoch) -> Epoch:
+        """The next epoch, above the database's and `at_least`, committed with this holder."""
+        ...
+
+    async def holds_epoch(self, account: AccountId, epoch: Epoch, holder: str) -> bool:
+        """Whether the epoch is still ours."""
+        ...
+
+    async def commit(
+        self,
+        epoch: Epoch,
+        holder: str,
+        records: Sequence[Record],
+        orders: Sequence[PlaceOrder | ModifyOrder | CancelOrder],
+    ) -> None:
+        """Journal and outbox rows in one statement that also checks epoch, holder and (for added risk) kills.
+
+        Raises:
+            StoreRefused: nothing was written.
+        """
+        ...
+
+    async def mark(self, tag: Tag, state: str) -> None:
+        """Note what became of an outbox row: `sent`, `answered`, `unknown`. Best effort, never awaited on the order path."""
+        ...
+
+    async def replay(self, account: AccountId) -> tuple[Record, ...]:
+        """All journal records of the account since the last day that was opened, oldest first."""
+        ...
+
+    async def engage_kill(self, account: AccountId, kill: KillRow) -> KillRow:
+        """Write the kill unless one stands; returns the one that stands."""
+        ...
+
+    async def release_kill(self, account: AccountId, kill_id: str) -> bool:
+        """Release the kill with this id; False when no such kill stands."""
+        ...
+
+    async def standing_kill(self, account: AccountId) -> KillRow | None:
+        """The kill that stands, if any."""
+        ...
