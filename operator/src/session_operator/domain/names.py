@@ -1,0 +1,65 @@
+"""Every name that the operator and what it makes share: labels, annotations, mount paths, names of children.
+
+They are an interface (docs/seams.md): traders, charts, dashboards and tests read them, so none is spelled twice.
+"""
+
+GROUP = "tradeops.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "TradingSession"
+PLURAL = "tradingsessions"
+
+FIELD_MANAGER = "trading-session-operator"
+
+LABEL_NAME = "app.kubernetes.io/name"
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_PART_OF = "app.kubernetes.io/part-of"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_SESSION = f"{GROUP}/session"
+APPLICATION = "trading-session"
+SELECTOR = f"{LABEL_NAME}={APPLICATION}"
+
+ANNOTATION_MANIFEST = f"{GROUP}/manifest"
+ANNOTATION_CONFIG = f"{GROUP}/config"
+ANNOTATION_EPOCH = f"{GROUP}/epoch"
+ANNOTATION_STATE = f"{GROUP}/trading-state"
+ANNOTATION_REPORT = f"{GROUP}/report"
+
+MOUNT_SESSION = "/etc/trader/session"
+MOUNT_CREDENTIALS = "/etc/trader/credentials"
+MOUNT_DATABASE = "/etc/trader/database"
+MOUNT_REDIS = "/etc/trader/redis"
+MOUNT_JOURNAL = "/var/lib/trader"
+MOUNT_TEMPORARY = "/tmp"  # noqa: S108  # a mount path inside the pod, an emptyDir of its own
+
+TRADER_REPLICAS = 2
+TRADER_PORT = 8080
+TRADER_USER = 10001
+
+# `NAME-trader-<ten characters of a revision>` is a label value of the StatefulSet's pods: 63 characters at most.
+LONGEST_SESSION_NAME = 40
+
+
+def lease_name(account: str) -> str:
+    """Name the Lease of an account: two sessions for one account meet on one name."""
+    return f"account-{account.lower()}"
+
+
+def trader_name(session: str) -> str:
+    """Name the StatefulSet, its headless Service, ServiceAccount, Role, RoleBinding and PodDisruptionBudget."""
+    return f"{session}-trader"
+
+
+def http_service_name(session: str) -> str:
+    """Name the Service through which people and dashboards reach the traders' HTTP."""
+    return f"{session}-trader-http"
+
+
+def config_name(session: str, config_hash: str) -> str:
+    """Name the immutable ConfigMap of one configuration."""
+    return f"{session}-config-{config_hash[:10]}"
+
+
+def profile_key(profile: str) -> str:
+    """Name the profile's key in the profiles ConfigMap: `canary-live` stands at `canary_live.yaml`."""
+    return f"{profile.replace('-', '_')}.yaml"

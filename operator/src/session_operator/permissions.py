@@ -1,0 +1,72 @@
+"""What the operator may do, as RBAC rules: the one list from which the chart and the documentation are checked.
+
+Two scopes. SESSION_RULES hold where sessions live (a ClusterRole with a ClusterRoleBinding, or a RoleBinding for each
+watched namespace). OWN_RULES hold in the operator's own namespace only.
+
+The operator hands each session's traders a Role of their own, and Kubernetes lets nobody grant what he does not have:
+TRADER_RULES must therefore be covered by SESSION_RULES, which a test proves.
+
+`python -m session_operator.permissions` prints both as YAML.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import yaml
+
+READ = ("get", "list", "watch")
+KEEP = (*READ, "create", "patch")
+
+
+def _rule(
+    group: str, resources: Sequence[str], verbs: Sequence[str], names: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    rule = {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+    return rule | ({"resourceNames": list(names)} if names else {})
+
+
+SESSION_RULES: Sequence[dict[str, list[str]]] = (
+    _rule("tradeops.dev", ["tradingsessions"], READ),
+    _rule("tradeops.dev", ["tradingsessions/status"], ["get", "patch"]),
+    # `update` is not for the operator: it is what it grants to the traders, who renew the Lease by PUT.
+    _rule("coordination.k8s.io", ["leases"], [*KEEP, "update"]),
+    # `delete`: configurations that no pod runs any more are dropped.
+    _rule("", ["configmaps"], [*KEEP, "delete"]),
+    _rule("", ["services", "serviceaccounts"], KEEP),
+    _rule("rbac.authorization.k8s.io", ["roles", "rolebindings"], KEEP),
+    _rule("apps", ["statefulsets"], KEEP),
+    _rule("policy", ["poddisruptionbudgets"], KEEP),
+    _rule("", ["pods"], READ),
+    # Which Secrets a session names is known only from its spec; values are never kept, only names of keys.
+    _rule("", ["secrets"], ["list", "watch"]),
+    _rule("", ["events"], ["get", "create", "patch"]),
+    _rule("events.k8s.io", ["events"], ["create", "patch"]),
+)
+
+
+def own_rules(profiles_config_map: str) -> Sequence[dict[str, list[str]]]:
+    """List what the operator needs in its own namespace: to read the profiles, by name."""
+    return (_rule("", ["configmaps"], ["get"], [profiles_config_map]),)
+
+
+def trader_rules(session: str, lease: str) -> Sequence[dict[str, list[str]]]:
+    """List what the traders of one session may do: one Lease, their own session, events."""
+    return (
+        _rule("coordination.k8s.io", ["leases"], ["get", "update", "patch"], [lease]),
+        _rule("tradeops.dev", ["tradingsessions"], READ, [session]),
+        _rule("", ["events"], ["create", "patch"]),
+        _rule("events.k8s.io", ["events"], ["create", "patch"]),
+    )
+
+
+def as_yaml(profiles_config_map: str = "trading-session-profiles") -> str:
+    """Write the rules as two YAML documents: where sessions live, and the operator's own namespace."""
+    documents = [
+        {"kind": "ClusterRole", "rules": [dict(rule) for rule in SESSION_RULES]},
+        {"kind": "Role", "rules": [dict(rule) for rule in own_rules(profiles_config_map)]},
+    ]
+    return yaml.safe_dump_all(documents, sort_keys=False, width=120)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_yaml())
