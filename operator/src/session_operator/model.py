@@ -1,0 +1,330 @@
+"""The TradingSession: its spec as it is accepted, each field with the words that `kubectl explain` shows.
+
+The CRD in `crds/` is generated from here. What is not finished is not here: an unknown field is refused by kubectl and
+never silently ignored. Money limits stand in profiles and have no defaults anywhere.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from session_operator.rules import Part, Rule
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
+
+class Mode(StrEnum):
+    """What is wanted of the session."""
+
+    PAPER = "Paper"
+    LIVE = "Live"
+
+
+class BrokerType(StrEnum):
+    """Who takes the orders."""
+
+    KITE = "Kite"
+    KITESIM = "Kitesim"
+
+
+class Foreign(StrEnum):
+    """What to do about orders and positions of the account that are not this session's."""
+
+    REFUSE = "Refuse"
+    IGNORE = "Ignore"
+
+
+class Exchange(StrEnum):
+    """Whose trading hours hold."""
+
+    NSE = "NSE"
+    NFO = "NFO"
+    ALWAYS_OPEN = "AlwaysOpen"
+
+
+class Timezone(StrEnum):
+    """The exchange's own time zone."""
+
+    KOLKATA = "Asia/Kolkata"
+
+
+class SecretReference(Part):
+    """The name of a Secret in the session's namespace."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+        description="Name of a Secret in the same namespace as the TradingSession.",
+    )
+
+
+class KillSwitch(Part):
+    """Stop: cancel everything, go flat, and stay so until released."""
+
+    rules = (
+        Rule(
+            "!self.engaged || self.release == ''",
+            "killSwitch.release must be empty while killSwitch.engaged is true: set engaged to false to release a kill",
+            lambda it: not it.engaged or it.release == "",
+            path=".release",
+        ),
+    )
+
+    engaged: bool = Field(
+        default=False,
+        description=(
+            "true creates a kill: working orders are cancelled, positions are closed, nothing is opened. "
+            "false does nothing by itself: a standing kill is lifted only through `release`, so that applying an old "
+            "manifest again never releases one."
+        ),
+    )
+    reason: str = Field(
+        default="", max_length=256, description="Why, in your words; stands in the journal, in status and in the event."
+    )
+    release: str = Field(
+        default="",
+        max_length=128,
+        description="Id of the kill to lift, as it stands in status.kill.id. Any other value lifts nothing.",
+    )
+
+
+class Broker(Part):
+    """Who takes the orders, and with which credentials."""
+
+    rules = (
+        Rule(
+            "self.type != 'Kitesim' || (has(self.url) && has(self.streamURL))",
+            "broker.url and broker.streamURL are required with type Kitesim, "
+            "for example http://kitesim.trading:8080 and ws://kitesim.trading:8080",
+            lambda it: it.type != BrokerType.KITESIM or (it.url is not None and it.stream_url is not None),
+        ),
+        Rule(
+            "self.type != 'Kite' || (!has(self.url) && !has(self.streamURL))",
+            "broker.url and broker.streamURL must be absent with type Kite: the official endpoints are built in",
+            lambda it: it.type != BrokerType.KITE or (it.url is None and it.stream_url is None),
+        ),
+    )
+
+    type: BrokerType = Field(description="Kite: Zerodha's Kite Connect. Kitesim: the exchange simulator.")
+    url: str | None = Field(
+        default=None,
+        max_length=512,
+        pattern=r"^https?://[^\s/]+[^\s]*$",
+        description="REST endpoint of the simulator. Only with type Kitesim, and required there.",
+    )
+    stream_url: str | None = Field(
+        default=None,
+        alias="streamURL",
+        max_length=512,
+        pattern=r"^wss?://[^\s/]+[^\s]*$",
+        description="WebSocket endpoint of the simulator. Only with type Kitesim, and required there.",
+    )
+    credentials_secret_ref: SecretReference = Field(
+        description=(
+            "Secret with the broker's credentials. Kite: keys api_key, api_secret and access_token. "
+            "Kitesim: control_token alone (the trader logs itself in), or the three of Kite. "
+            "A key api_token, if present, is the bearer token of the traders' HTTP."
+        )
+    )
+
+
+class Account(Part):
+    """The trading account. One TradingSession owns an account; a second one is refused."""
+
+    id: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Z][A-Z0-9]{3,11}$",
+            description="The broker's user id, such as AB1234. Immutable: another account is another TradingSession.",
+            json_schema_extra={
+                "x-kubernetes-validations": [
+                    Rule(
+                        "self == oldSelf",
+                        "account.id is immutable: make another TradingSession for another account",
+                    ).as_schema()
+                ]
+            },
+        ),
+    ]
+    foreign: Foreign = Field(
+        default=Foreign.REFUSE,
+        description=(
+            "Orders and positions of the account that this session did not make (the same person in the Kite app). "
+            "Refuse: no new risk while there are any. Ignore: they count in margin and limits and are never touched."
+        ),
+    )
+    broker: Broker = Field(description="Who takes the orders, and with which credentials.")
+
+
+def _lease_text(rule: str) -> str:
+    numbers = ", ".join(
+        f'{name} " + string(self.{name}) + "'
+        for name in ("durationSeconds", "renewDeadlineSeconds", "retryPeriodSeconds")
+    )
+    return f'"{rule}; found {numbers}"'
+
+
+LONG_ENOUGH = (
+    "lease.durationSeconds must be greater than renewDeadlineSeconds + retryPeriodSeconds + 2 "
+    "(a retry, one second for the longest send, one for clock skew), or two leaders could send at once"
+)
+OFTEN_ENOUGH = (
+    "lease.renewDeadlineSeconds must be greater than 1.2 times retryPeriodSeconds, "
+    "or one lost renewal would end the leadership"
+)
+
+
+class LeaseTimes(Part):
+    """Times of the leader's Lease."""
+
+    rules = (
+        Rule(
+            "self.durationSeconds > self.renewDeadlineSeconds + self.retryPeriodSeconds + 2",
+            LONG_ENOUGH,
+            lambda it: it.duration_seconds > it.renew_deadline_seconds + it.retry_period_seconds + 2,
+            _lease_text(LONG_ENOUGH),
+            ".durationSeconds",
+        ),
+        Rule(
+            "self.renewDeadlineSeconds * 5 > self.retryPeriodSeconds * 6",
+            OFTEN_ENOUGH,
+            lambda it: it.renew_deadline_seconds * 5 > it.retry_period_seconds * 6,
+            _lease_text(OFTEN_ENOUGH),
+            ".renewDeadlineSeconds",
+        ),
+    )
+
+    duration_seconds: int = Field(
+        default=15, ge=5, le=300, description="How long a standby waits on a silent leader before it takes the Lease."
+    )
+    renew_deadline_seconds: int = Field(
+        default=8, ge=2, le=240, description="How long a leader goes on sending after its last successful renewal."
+    )
+    retry_period_seconds: int = Field(
+        default=2, ge=1, le=60, description="How often the leader renews; also the longest single request."
+    )
+
+
+class Amounts(Part):
+    """CPU and memory."""
+
+    cpu: str | None = Field(default=None, pattern=r"^[0-9]+m?$", description="CPU, such as 100m or 1.")
+    memory: str | None = Field(default=None, pattern=r"^[0-9]+(Ki|Mi|Gi)$", description="Memory, such as 128Mi.")
+
+
+class Resources(Part):
+    """What a trader pod reserves and may use."""
+
+    requests: Amounts | None = Field(default=None, description="What the scheduler reserves for each trader.")
+    limits: Amounts | None = Field(default=None, description="What each trader may use at most. Mind CPU throttling.")
+
+
+class Trader(Part):
+    """The pair of trader pods: a leader that trades and a hot standby."""
+
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        pattern=r"^\S+$",
+        description="Image of the traders. Left out: the operator's default, which fits the operator.",
+    )
+    lease: LeaseTimes = Field(default=LeaseTimes(), description="Times of the Lease by which the pair elects a leader.")
+    resources: Resources | None = Field(
+        default=None, description="CPU and memory of each trader. Left out: requests of 100m and 128Mi, no limits."
+    )
+
+
+class Storage(Part):
+    """Where the journal and the shared order budget are."""
+
+    database_secret_ref: SecretReference = Field(
+        description="Secret whose key url is a postgresql:// URL: journal, outbox, leader epoch and kills."
+    )
+    redis_secret_ref: SecretReference | None = Field(
+        default=None,
+        description=(
+            "Secret whose key url is a redis:// URL: the account's order budget across pods. "
+            "Left out: each trader keeps the budget by itself."
+        ),
+    )
+
+
+class Calendar(Part):
+    """When the market is open."""
+
+    exchange: Exchange = Field(
+        description="Whose trading hours hold. AlwaysOpen is for simulations: it needs broker.type Kitesim."
+    )
+    timezone: Timezone = Field(default=Timezone.KOLKATA, description="Time zone of the exchange.")
+
+
+class Strategy(Part):
+    """One strategy inside the session."""
+
+    name: str = Field(
+        pattern=DNS_LABEL, max_length=63, description="Name of the strategy, such as opening-range-breakout; unique."
+    )
+    parameters: dict[str, Any] = Field(
+        default={},
+        description="The strategy's own parameters; the trader checks them and says what is wrong.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+
+
+class Stage(Part):
+    """One stage of a configuration: which profile of risk limits holds."""
+
+    name: str = Field(pattern=DNS_LABEL, max_length=63, description="Name of the stage, such as full.")
+    profile: str = Field(
+        pattern=DNS_LABEL,
+        max_length=63,
+        description=(
+            "Profile of risk limits: a key of the operator's profiles ConfigMap "
+            "(canary-live is its key canary_live.yaml)."
+        ),
+    )
+
+
+class Configuration(Part):
+    """Which risk limits hold."""
+
+    stages: list[Stage] = Field(
+        min_length=1, max_length=1, description="The stages of a configuration; exactly one for now."
+    )
+
+
+class Spec(Part):
+    """What is wanted: the account, the strategies, the limits, and whether to trade at all."""
+
+    rules = (
+        Rule(
+            "self.calendar.exchange != 'AlwaysOpen' || self.account.broker.type == 'Kitesim'",
+            "calendar.exchange AlwaysOpen needs account.broker.type Kitesim: a real exchange has trading hours",
+            lambda it: it.calendar.exchange != Exchange.ALWAYS_OPEN or it.account.broker.type == BrokerType.KITESIM,
+            path=".calendar.exchange",
+        ),
+    )
+
+    mode: Mode = Field(
+        default=Mode.PAPER,
+        description="What is wanted. Live trades the account; Paper does not. Leaving Live reduces until flat.",
+    )
+    suspend: bool = Field(
+        default=False,
+        description="true: no new risk; what is open is protected and closed, then nothing is done. The pods stay.",
+    )
+    kill_switch: KillSwitch = Field(default=KillSwitch(), description="Stop at once, go flat and stay so.")
+    account: Account = Field(description="The trading account; one session owns it.")
+    trader: Trader = Field(default=Trader(), description="The pair of trader pods.")
+    storage: Storage = Field(description="Where the journal and the shared order budget are.")
+    calendar: Calendar = Field(description="When the market is open.")
+    strategies: list[Strategy] = Field(
+        min_length=1,
+        max_length=16,
+        description="What the session trades by; at least one, names unique.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    config: Configuration = Field(description="Which risk limits hold.")
