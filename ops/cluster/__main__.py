@@ -1,0 +1,5 @@
+"""Runs the command line: `python -m ops.cluster`."""
+
+from ops.cluster.cli import main
+
+main()

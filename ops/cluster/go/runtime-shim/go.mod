@@ -1,0 +1,3 @@
+module runtime-shim
+
+go 1.24.0
