@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ops.judging.history import changes, ours
+from ops.judging.history import TERMINAL, changes, ours
 from trader.domain.values import Leg
 
 SECOND_NS = 1_000_000_000
@@ -121,3 +121,23 @@ def judge(entries: Entries, until_ns: int, leaderless: Iterable[Interval] = ()) 
         "no reversal": reversals(entries),
         "no position without its stop": unprotected(entries, until_ns, leaderless),
     }
+
+
+def flat_since(entries: Entries, since_ns: int) -> int | None:
+    """When the account became flat after `since_ns`: our quantity zero, none of our orders at work. None: not flat yet.
+
+    Rule 5, by the exchange's log: the moment is that of the last fill or the last order that ended.
+    """
+    moment = since_ns
+    alive: dict[str, bool] = {}
+    for entry in entries:
+        for order in ours([entry]):
+            alive[order.order_id] = True
+        if str(entry.get("order_id")) not in alive:
+            continue
+        if entry["kind"] == "order_cancelled" or (entry["kind"] == "order_update" and entry["status"] in TERMINAL):
+            alive[str(entry["order_id"])] = False
+        if entry["kind"] in {"trade", "order_cancelled", "order_update"}:
+            moment = max(moment, int(entry["machine_time_ns"]))
+    open_quantity = sum(course[-1].filled_entry - course[-1].filled_exit for course in changes(entries).values())
+    return moment if open_quantity == 0 and not any(alive.values()) else None

@@ -105,3 +105,15 @@ def _note(
         and orders[order_id].parts.leg in {Leg.STOP, Leg.EXIT}
     }
     course.append(Change(entry["machine_time_ns"], filled_entry, filled_exit, working))
+
+
+def of_account(entries: Iterable[Mapping[str, Any]], user_id: str) -> list[Mapping[str, Any]]:
+    """The entries about the orders of one account: a simulator serves many."""
+    orders: set[str] = set()
+    found = []
+    for entry in entries:
+        if entry["kind"] == "order_accepted" and entry.get("user_id") == user_id:
+            orders.add(str(entry["order_id"]))
+        if str(entry.get("order_id")) in orders:
+            found.append(entry)
+    return found

@@ -1,0 +1,1 @@
+"""How the demo, the cluster tests and the drills reach a running system: through kubectl and the product's own surfaces."""

@@ -1,0 +1,117 @@
+"""A TradingSession as its user sees it: the resource's status and the leader's own `/v1/state`."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ops.clients.kubectl import Kubectl, KubectlError
+
+Seen = TypeVar("Seen")
+POLL_SECONDS = 0.25
+
+
+class Waited(RuntimeError):  # noqa: N818 - what happened, not an error of the program
+    """What was waited for did not come in time; the message says what was seen last."""
+
+
+def wait_for(what: str, look: Callable[[], Seen | None], seconds: float) -> Seen:
+    """Look until there is something to return.
+
+    Raises:
+        Waited: nothing came within `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    last = "nothing"
+    while time.monotonic() < deadline:
+        try:
+            if (seen := look()) is not None:
+                return seen
+            last = "not yet"
+        except (KubectlError, KeyError, ValueError) as error:
+            last = str(error)
+        time.sleep(POLL_SECONDS)
+    raise Waited(f"{what} did not happen within {seconds:.0f} s (last seen: {last})")
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """Who leads, as the account's Lease says."""
+
+    pod: str
+    identity: str
+    epoch: int
+    trading_state: str
+
+
+class Session:
+    """One TradingSession, by name."""
+
+    def __init__(self, kubectl: Kubectl, name: str) -> None:
+        self.kubectl = kubectl
+        self.name = name
+
+    def resource(self) -> dict[str, Any]:
+        """The whole object."""
+        found: dict[str, Any] = self.kubectl.json("get", "tradingsession", self.name)
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """Its status; empty before the operator saw it."""
+        status: dict[str, Any] = self.resource().get("status", {})
+        return status
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """One condition; empty when it was not written yet."""
+        found: dict[str, Any] = next((each for each in self.status().get("conditions", []) if each["type"] == kind), {})
+        return found
+
+    def lease(self) -> dict[str, Any]:
+        """The account's Lease."""
+        account = self.resource()["spec"]["account"]["id"].lower()
+        found: dict[str, Any] = self.kubectl.json("get", "lease", f"account-{account}")
+        return found
+
+    def leadership(self) -> Leadership | None:
+        """Who leads now; None while nobody holds the Lease with an epoch."""
+        lease = self.lease()
+        identity = lease["spec"].get("holderIdentity") or ""
+        notes = lease["metadata"].get("annotations", {})
+        if not identity or "tradeops.dev/epoch" not in notes:
+            return None
+        return Leadership(
+            pod=identity.split("_")[0],
+            identity=identity,
+            epoch=int(notes["tradeops.dev/epoch"]),
+            trading_state=notes.get("tradeops.dev/trading-state", ""),
+        )
+
+    def leads(self, above_epoch: int = 0, states: tuple[str, ...] = ("LIVE",)) -> Leadership | None:
+        """The leader, if it has an epoch above this and is in one of these states."""
+        found = self.leadership()
+        return found if found and found.epoch > above_epoch and found.trading_state in states else None
+
+    def state(self, pod: str) -> dict[str, Any]:
+        """`/v1/state` of one pod."""
+        found: dict[str, Any] = json.loads(self.kubectl.pod_http(pod, "/v1/state"))
+        return found
+
+    def metrics(self, pod: str) -> str:
+        """`/metrics` of one pod."""
+        return self.kubectl.pod_http(pod, "/metrics")
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The traders' pods."""
+        found: list[dict[str, Any]] = self.kubectl.json("get", "pods", "-l", f"tradeops.dev/session={self.name}")[
+            "items"
+        ]
+        return found
+
+    def node_of(self, pod: str) -> str:
+        """The node that runs a pod."""
+        return str(self.kubectl.json("get", "pod", pod)["spec"]["nodeName"])
+
+    def patch(self, spec: dict[str, Any]) -> None:
+        """Merge into the spec."""
+        self.kubectl.run("patch", "tradingsession", self.name, "--type", "merge", "-p", json.dumps({"spec": spec}))
