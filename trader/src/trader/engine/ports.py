@@ -3,7 +3,7 @@
 Every call has a deadline of its own inside the adapter; none blocks the event loop; each raises only what it documents.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,10 +15,12 @@ from trader.domain.values import (
     AccountId,
     BrokerOrderId,
     Epoch,
+    GuardCode,
     KillReason,
     MachineTime,
     MarketTime,
     Paise,
+    Standing,
     Tag,
 )
 
@@ -126,10 +128,12 @@ class StoreAway(Exception):  # noqa: N818
 class StoreRefused(Exception):  # noqa: N818
     """The database answered: the epoch, the holder or a standing kill forbids this. Carries which."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, tags: tuple[Tag, ...] = ()) -> None:
         super().__init__(why)
         self.why = why
         """`epoch`, `killed` or `duplicate`."""
+        self.tags = tags
+        """For `duplicate`: the placements that were there already, under whatever epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +162,13 @@ class Store(Protocol):
         self,
         epoch: Epoch,
         holder: str,
+        batch: int,
         records: Sequence[Record],
         orders: Sequence[PlaceOrder | ModifyOrder | CancelOrder],
     ) -> None:
         """Journal and outbox rows in one statement that also checks epoch, holder and (for added risk) kills.
+
+        `batch` counts the commits of an epoch from 1: the same batch may be committed again after `StoreAway`, and stands once.
 
         Raises:
             StoreRefused: nothing was written.
@@ -176,8 +183,16 @@ class Store(Protocol):
         """All journal records of the account since the last day that was opened, oldest first."""
         ...
 
-    async def engage_kill(self, account: AccountId, kill: KillRow) -> KillRow:
-        """Write the kill unless one stands; returns the one that stands."""
+    async def last_batch(self, account: AccountId) -> tuple[Epoch, int]:
+        """The epoch and number of the newest batch in the journal; (0, 0) for an empty one."""
+        ...
+
+    async def engage_kill(self, account: AccountId, kill: KillRow) -> KillRow | None:
+        """Write the kill unless one stands; returns the one that stands, None when this very kill was released before."""
+        ...
+
+    async def hear_kill_switch(self, account: AccountId, wish: "KillSwitch", kill: KillRow) -> KillRow | None:
+        """Remember `engaged` of this generation, and write the kill when it turned true; returns the kill that stands."""
         ...
 
     async def release_kill(self, account: AccountId, kill_id: str) -> bool:
@@ -186,4 +201,137 @@ class Store(Protocol):
 
     async def standing_kill(self, account: AccountId) -> KillRow | None:
         """The kill that stands, if any."""
+        ...
+
+
+class LeaseAway(Exception):  # noqa: N818
+    """The API server did not answer, or answered 403, 429 or 5xx: nothing is known; a write may have happened."""
+
+
+class LeaseMissing(Exception):  # noqa: N818
+    """404: the Lease does not exist; its owner creates it anew."""
+
+
+class LeaseConflict(Exception):  # noqa: N818
+    """409: somebody wrote in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """The Lease as read; compared for equality only, its times are never trusted."""
+
+    uid: str
+    version: str
+    holder: str
+    duration_seconds: int
+    transitions: int
+    renewed: str
+    revoke: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseWrite:
+    """What to write over the record that was read (compare and swap on its version)."""
+
+    base: LeaseRecord
+    holder: str
+    duration_seconds: int
+    annotations: Mapping[str, str]
+
+
+class LeaseClient(Protocol):
+    """The Lease of the account, through blocking calls with a deadline each; only the elector's threads call them."""
+
+    def read(self) -> LeaseRecord:
+        """Raises `LeaseAway`, `LeaseMissing`."""
+        ...
+
+    def write(self, write: LeaseWrite) -> LeaseRecord:
+        """Raises `LeaseAway` (the write may stand), `LeaseMissing`, `LeaseConflict`."""
+        ...
+
+    def changes(self) -> Iterator[None]:
+        """Yield whenever the Lease changed, for some seconds at most; raises `LeaseAway`. A hint to read, nothing more."""
+        ...
+
+    def close(self) -> None:
+        """Free the connections; a call in flight fails."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitch:
+    """`spec.killSwitch` of one generation of one TradingSession."""
+
+    session_uid: str
+    generation: int
+    engaged: bool
+    reason: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the desk asks for in the TradingSession, as far as a running trader is concerned."""
+
+    live: bool
+    suspended: bool
+    kill_switch: KillSwitch
+    deleting: bool = False
+    """The resource is being deleted: reduce until flat."""
+
+
+class SessionWatch(Protocol):
+    """The pod's own TradingSession."""
+
+    def watch(self, heard: Callable[[Wishes], None], stopped: Callable[[], bool]) -> None:
+        """Block, call `heard` with each change (first with what is), until `stopped`; reconnects by itself and never raises."""
+        ...
+
+    def close(self) -> None:
+        """Make `watch` return soon."""
+        ...
+
+
+class Preflight(Protocol):
+    """Gates new risk only: token, clock, tables of the day."""
+
+    async def judge(self) -> tuple[bool, str]:
+        """Whether new risk may be taken, and what is missing."""
+        ...
+
+
+class Telemetry(Protocol):
+    """What the engine tells of itself; called from any thread, must not block nor raise."""
+
+    def leader(self, is_leader: bool) -> None:
+        """`trader_is_leader{instance_id}`."""
+        ...
+
+    def standing(self, standing: Standing, epoch: Epoch) -> None: ...
+
+    def committed(self, outcome: str, seconds: float) -> None:
+        """A commit ended: `written`, `epoch`, `killed`, `duplicate`, `away` or `emergency`."""
+        ...
+
+    def performed(self, operation: str, outcome: str, seconds: float) -> None:
+        """A call to the broker ended: `place`, `modify`, `cancel`, `book`, `positions`, `funds` and how."""
+        ...
+
+    def denied(self, code: GuardCode) -> None: ...
+
+    def killed(self, reason: KillReason) -> None:
+        """`trader_kill_switch_total{reason}`."""
+        ...
+
+    def lagged(self, seconds: float, waiting: int) -> None:
+        """How late the loop took an event, and how many wait."""
+        ...
+
+    def conflated(self, quotes: int) -> None:
+        """Quotes replaced by newer ones before the loop saw them."""
+        ...
+
+    def failed(self, where: str, error: BaseException) -> None:
+        """A task ended with an error that nobody expected; the process ends next."""
         ...
