@@ -1,0 +1,50 @@
+"""The stand that the cluster tests share: kind, images, chart; and a session of its own for each test.
+
+Nothing here skips: without a cluster the tests fail, and the message says what is missing.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from ops.clients.exchange import Exchange, exchange_in
+from ops.clients.kubectl import ROOT, Kubectl
+from ops.clients.session import Session, wait_for
+from ops.deploying import deploy, kubectl
+from tests.cluster.desks import Desk
+
+SAMPLE = ROOT / "configs" / "samples" / "index-intraday.yaml"
+
+
+@pytest.fixture(scope="session")
+def stand() -> Kubectl:
+    """The stand, brought up if it is not."""
+    deploy()
+    return kubectl()
+
+
+@pytest.fixture(scope="session")
+def exchange(stand: Kubectl) -> Iterator[Exchange]:
+    """The stand's kitesim."""
+    with exchange_in(stand) as found:
+        yield found
+
+
+@pytest.fixture
+def desk(stand: Kubectl, exchange: Exchange, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A session of this test's own, on an account of its own, LIVE; gone afterwards."""
+    account = f"TS{zlib.crc32(request.node.nodeid.encode()) % 10_000:04d}"
+    name = f"test-{account.lower()}"
+    manifest = yaml.safe_load(SAMPLE.read_text())
+    manifest["metadata"]["name"] = name
+    manifest["spec"]["account"]["id"] = account
+    stand.apply(yaml.safe_dump(manifest))
+    made = Desk(Session(stand, name), account, exchange)
+    try:
+        made.leader()
+        yield made
+    finally:
+        stand.run("delete", "tradingsession", name, "--wait=true", "--timeout=60s", seconds=70)
+        wait_for("the traders to be gone", lambda: made.session.pods() == [] or None, 90)

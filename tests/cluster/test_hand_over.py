@@ -1,0 +1,107 @@
+"""Somebody always leads, with a higher epoch, and the promises hold while leadership changes hands.
+
+The witness is the exchange's log. Each test waits until a position stands with its stop, breaks something, and waits
+until the successor itself has traded.
+"""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ops.clients.kubectl import ROOT
+from ops.cluster import faults
+from ops.judging.checkers import Interval
+from tests.cluster.desks import Desk
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+LEASE_SECONDS = 15
+
+
+def test_a_deleted_leader_pod_hands_over_within_three_seconds(desk: Desk) -> None:
+    """A planned end releases the Lease; the standby's watch takes it."""
+    old = desk.leader()
+    desk.wait_for_position()
+
+    begin_ns = time.time_ns()
+    desk.session.kubectl.run("delete", "pod", old.pod, "--wait=false")
+    new, seen_ns = desk.successor(old.epoch, seconds=LEASE_SECONDS + 30)
+
+    assert new.pod != old.pod
+    assert (seen_ns - begin_ns) / 1e9 <= 3.0
+    desk.leader(old.epoch)
+    desk.wait_for_orders_of(new.epoch)
+    desk.judge(Interval(begin_ns, seen_ns))
+
+
+def test_a_leader_killed_by_sigkill_is_succeeded(desk: Desk) -> None:
+    """Nobody released anything: the same pod's next process takes over at once, or the standby after expiry."""
+    old = desk.leader()
+    desk.wait_for_position()
+
+    begin_ns = time.time_ns()
+    _kill_process(desk, old.pod)
+    new, seen_ns = desk.successor(old.epoch, seconds=LEASE_SECONDS + 30)
+
+    assert new.identity != old.identity
+    desk.leader(old.epoch)
+    desk.wait_for_orders_of(new.epoch)
+    desk.judge(Interval(begin_ns, seen_ns))
+
+
+def test_a_leader_cut_from_the_api_server_only_is_fenced_by_the_epoch(desk: Desk) -> None:
+    """It still reaches database and broker, and so could trade: the epoch, not the network, is what stops it."""
+    old = desk.leader()
+    old_address = desk.session.kubectl.json("get", "pod", old.pod)["status"]["podIP"]
+    desk.wait_for_position()
+    node = desk.session.node_of(old.pod)
+
+    begin_ns = time.time_ns()
+    with faults.partitioned(node, from_="api"):
+        new, seen_ns = desk.successor(old.epoch, seconds=LEASE_SECONDS + 30)
+        assert new.pod != old.pod
+        desk.leader(old.epoch)
+        desk.wait_for_orders_of(new.epoch)
+
+    asked = [
+        entry["machine_time_ns"]
+        for entry in desk.exchange.read_log()
+        if entry["kind"] == "request" and entry.get("remote") == old_address and entry.get("user_id") == desk.account
+    ]
+    assert any(moment > begin_ns for moment in asked), (
+        "the cut leader never spoke to the broker: the fence was not tried"
+    )
+    desk.judge(Interval(begin_ns, seen_ns))
+
+
+def test_a_leader_on_a_node_cut_from_everything_is_succeeded(desk: Desk) -> None:
+    """The Lease expires; the standby leads. The old one comes back to a newer epoch and touches nothing."""
+    old = desk.leader()
+    desk.wait_for_position()
+    node = desk.session.node_of(old.pod)
+
+    begin_ns = time.time_ns()
+    with faults.partitioned(node, from_="all"):
+        new, seen_ns = desk.successor(old.epoch, seconds=LEASE_SECONDS + 30)
+        assert new.pod != old.pod
+        desk.leader(old.epoch)
+        desk.wait_for_orders_of(new.epoch)
+
+    desk.judge(Interval(begin_ns, seen_ns))
+
+
+def _kill_process(desk: Desk, pod: str) -> None:
+    """SIGKILL to the trader's process, from its node: inside the container, process 1 cannot be killed."""
+    status = desk.session.kubectl.json("get", "pod", pod)["status"]["containerStatuses"][0]
+    container = status["containerID"].removeprefix("containerd://")
+    node = desk.session.node_of(pod)
+    tasks = _on_node(node, "ctr", "-n", "k8s.io", "tasks", "list")
+    process = next(line.split()[1] for line in tasks.splitlines() if line.startswith(container))
+    _on_node(node, "kill", "-9", process)
+
+
+def _on_node(node: str, *command: str) -> str:
+    docker = [sys.executable, "-m", "ops.cluster", "docker", "--", "exec", node, *command]
+    return subprocess.run(docker, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
