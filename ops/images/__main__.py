@@ -1,0 +1,5 @@
+"""Runs the command line: `python -m ops.images`."""
+
+from ops.images.cli import main
+
+main()

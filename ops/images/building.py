@@ -1,0 +1,129 @@
+"""Makes images: prepares a build context, runs `docker build`, keeps the result in the cache.
+
+Our own images are built without network: what they install stands in the context. Those from Debian's packages need the
+host's network for one step, the installation of the packages.
+"""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.cluster import archives, base_image
+from ops.cluster.console import Note, step
+from ops.cluster.docker import Docker, registry_reachable
+from ops.cluster.errors import ClusterError
+from ops.cluster.running import follow
+from ops.images import wheels
+from ops.images.catalogue import BUILD, RECIPES, REPOSITORY, Image
+
+_BUILD_SECONDS = 1200
+_PULL_SECONDS = 600
+
+
+def provide(docker: Docker, images: Iterable[Image], *, from_debian: bool) -> dict[str, str]:
+    """Make images available in the daemon; return the reference of each by its name.
+
+    `from_debian` builds PostgreSQL and Redis even where upstream's images could be pulled.
+    """
+    base = base_image.ensure(docker)
+    builder = _Builder(docker, base, platform.machine())
+    can_pull = registry_reachable(docker) and not from_debian
+    references = {}
+    for image in images:
+        if image.upstream is not None and can_pull:
+            _pull(docker, image.upstream)
+            references[image.name] = image.upstream
+            continue
+        reference = image.reference(base, builder.machine)
+        if not docker.has_image(reference) and not _restored(docker, image, reference):
+            with step(f"build {reference}") as note:
+                builder.build(image, reference, note)
+            _keep(docker, image, reference)
+        references[image.name] = reference
+    return references
+
+
+def outdated(docker: Docker, references: dict[str, str]) -> list[str]:
+    """List images in the daemon that an earlier state of the sources made, newest kept."""
+    kept = set(references.values())
+    repositories = {reference.rpartition(":")[0] for reference in kept if reference.startswith("tradeops/")}
+    listed = docker.run("images", "--format", "{{.Repository}}:{{.Tag}}").output.split()
+    return [name for name in listed if name.rpartition(":")[0] in repositories and name not in kept]
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """One daemon, and what all images are built on."""
+
+    docker: Docker
+    base: str
+    machine: str
+
+    def build(self, image: Image, reference: str, note: Note) -> None:
+        """Build one image under its reference."""
+        arguments = {"BASE": self.base, "INPUTS": reference.rpartition(":")[2]}
+        if image.distribution is None:
+            self._run(image, RECIPES, "host", reference, arguments, note)
+            return
+        note("wheels")
+        third_party = wheels.third_party(image.distribution / "requirements.lock", BUILD / "wheels", self.machine, note)
+        with tempfile.TemporaryDirectory(dir=BUILD, prefix=".context-") as folder:
+            context = Path(folder)
+            shutil.copyfile(image.distribution / "requirements.lock", context / "requirements.lock")
+            shutil.copytree(third_party, context / "wheels", copy_function=_link)
+            (context / "distribution").mkdir()
+            own = wheels.distribution(image.distribution, context / "distribution")
+            self._run(image, context, "none", reference, arguments | {"VERSION": own.name.split("-")[1]}, note)
+
+    def _run(  # noqa: PLR0917  # one call of one program, in its words
+        self, image: Image, context: Path, network: str, reference: str, arguments: dict[str, str], note: Note
+    ) -> None:
+        flags = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
+        command = [
+            self.docker.client(),
+            "build",
+            "--network",
+            network,
+            "--file",
+            str(image.dockerfile),
+            "--tag",
+            reference,
+        ]
+        environment = self.docker.environment()
+        follow([*command, *flags, str(context)], environment=environment, timeout_seconds=_BUILD_SECONDS, on_line=note)
+
+
+def _pull(docker: Docker, reference: str) -> None:
+    if not docker.has_image(reference):
+        with step(f"pull {reference}"):
+            docker.run("pull", "--quiet", reference, timeout_seconds=_PULL_SECONDS)
+
+
+def _restored(docker: Docker, image: Image, reference: str) -> bool:
+    return image.distribution is None and archives.restore(docker, reference)
+
+
+def _keep(docker: Docker, image: Image, reference: str) -> None:
+    """Keep what needs the network to be made; our own images are rebuilt from the wheels in seconds."""
+    if image.distribution is None:
+        archives.keep(docker, reference)
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name, or copy it where the file system knows no second names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def require_sources(images: Iterable[Image]) -> None:
+    """Refuse to build an image of which an input is missing, before anything is started."""
+    for image in images:
+        for path in image.inputs():
+            if not path.is_file():
+                raise ClusterError(f"{path.relative_to(REPOSITORY)} is missing; the image {image.name} is made from it")

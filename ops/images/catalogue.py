@@ -1,0 +1,78 @@
+"""Which images there are, what each is made from, and the name that follows from it.
+
+Pure but for reading the input files. The tag is the hash of the inputs; nothing that a build reads may be missing here.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.cluster.pins import digest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RECIPES = Path(__file__).resolve().parent
+BUILD = REPOSITORY / "build"
+
+# Files in a source tree that no wheel contains.
+_NOT_SOURCE = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the catalogue. `name` is its key in the chart's values."""
+
+    name: str
+    repository: str
+    dockerfile: Path
+    # Folder of the distribution that it contains; None: it is made from Debian's packages.
+    distribution: Path | None
+    # What the chart takes where images can be pulled; None: it is always built.
+    upstream: str | None = None
+
+    def inputs(self) -> list[Path]:
+        """List every file that decides what is in the image, in a fixed order."""
+        if self.distribution is None:
+            return [self.dockerfile, self.dockerfile.parent / "entrypoint.sh", RECIPES / "collect.sh"]
+        metadata = [self.distribution / name for name in ("pyproject.toml", "requirements.lock", "README.md")]
+        return [
+            self.dockerfile,
+            *(path for path in metadata if path.exists()),
+            *source_files(self.distribution / "src"),
+        ]
+
+    def reference(self, base: str, machine: str) -> str:
+        """Return the image's full name for a base image and a machine type."""
+        parts = [base.encode(), machine.encode()]
+        for path in self.inputs():
+            parts += [path.relative_to(REPOSITORY).as_posix().encode(), path.read_bytes()]
+        return f"{self.repository}:{digest(parts)}"
+
+
+def source_files(folder: Path) -> list[Path]:
+    """List the files of a source tree, without what tools leave in it."""
+    return sorted(
+        path for path in folder.rglob("*") if path.is_file() and not any(part in _NOT_SOURCE for part in path.parts)
+    )
+
+
+def _ours(name: str, repository: str, folder: str) -> Image:
+    return Image(name, repository, REPOSITORY / folder / "Dockerfile", REPOSITORY / folder)
+
+
+def _debian(name: str, upstream: str) -> Image:
+    return Image(name, f"tradeops/{name}", RECIPES / name / "Dockerfile", None, upstream)
+
+
+# The upstream names are the defaults in the chart's values.yaml; a test holds both equal.
+IMAGES = (
+    _ours("operator", "tradeops/session-operator", "operator"),
+    _ours("trader", "tradeops/trader", "trader"),
+    _ours("kitesim", "tradeops/kitesim", "kitesim"),
+    _debian("postgresql", "postgres:17-bookworm"),
+    _debian("redis", "redis:7-bookworm"),
+)
+NAMES = tuple(image.name for image in IMAGES)
+
+
+def named(name: str) -> Image:
+    """Return the image of this name."""
+    return next(image for image in IMAGES if image.name == name)
