@@ -9,7 +9,7 @@ DISTRIBUTIONS := operator trader kitesim
 
 ##@ General
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*##"} /^[a-z-]+:.*##/ {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^[a-z-]+:.*##/ {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with the three distributions and the tools, from the lock
 
@@ -32,3 +32,40 @@ lint: setup ## ruff, import-linter, module sizes
 
 type: setup ## mypy --strict
 	$(BIN)/mypy -p session_operator -p trader -p kitesim && $(BIN)/mypy ops tests
+
+##@ Tests
+unit: setup ## Unit and property tests: no services
+	$(BIN)/python -m pytest tests/unit tests/property tests/contract
+
+component: setup ## Real PostgreSQL, Redis and kitesim on loopback
+	$(BIN)/python -m pytest tests/component
+
+cluster-test: setup ## Real Kubernetes: brings the stand up, breaks it, judges by the exchange's log
+	$(BIN)/python -m ops.deploying
+	$(BIN)/python -m pytest tests/cluster
+
+test: ## Everything, as CI runs it; removes the cluster if it made it (KEEP=1 keeps it)
+	@PYTHON=$(PYTHON) ops/test.sh
+
+bench: setup ## Measure (ONLY=decode for one part); writes build/bench.json
+	$(BIN)/python -m ops.bench $(ONLY)
+
+##@ The stand
+demo: setup ## The whole story on a real cluster: trade, fail over, kill; leaves the cluster up
+	$(BIN)/python -m ops.demo
+
+demo-down: setup ## Remove all that the demo made
+	$(BIN)/python -m ops.cluster down
+
+up: setup ## Cluster, images and chart, ready for sessions
+	$(BIN)/python -m ops.deploying
+
+down: demo-down ## Remove the cluster and everything on it
+
+run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ctrl-C ends it
+	$(BIN)/trader run --config configs/paper.yaml
+
+clean: ## Remove what was built in this folder (the cluster has `make down`)
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help setup lock fmt lint type unit component cluster-test test bench demo demo-down up down run clean

@@ -1,0 +1,38 @@
+"""Runs the parts: `python -m ops.bench [PART …]`."""
+
+import importlib
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from ops.bench.figures import Figure, Part, write
+
+PARTS = ("decode", "kitesim", "failover")
+"""Each is a module of this package with a function `measure()`."""
+ON_REQUEST = frozenset({"failover"})
+"""Parts that need the cluster and minutes: only when named."""
+
+
+def main() -> int:
+    """Measure the parts that were asked for, or all that need no cluster."""
+    asked = sys.argv[1:]
+    if unknown := [name for name in asked if name not in PARTS]:
+        print(f"bench: no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    console = Console(highlight=False)
+    figures: dict[str, Figure] = {}
+    for name in asked or [part for part in PARTS if part not in ON_REQUEST]:
+        with console.status(f"measuring {name}"):
+            measure: Part = importlib.import_module(f"ops.bench.{name}").measure
+            figures |= measure()
+    table = Table("figure", "value", "unit", "peer", "target", box=None, padding=(0, 2))
+    for name, figure in figures.items():
+        peer = "-" if figure.peer is None else f"{figure.peer:,.4g}"
+        table.add_row(name, f"{figure.value:,.4g}", figure.unit, peer, figure.target)
+    console.print(table)
+    console.print(f"written to {write(figures)}")
+    return 0
+
+
+sys.exit(main())
