@@ -66,7 +66,13 @@ def ensure_debian(docker: Docker) -> str:
             on_line=note,
         )
         (root / "etc/apt/sources.list").write_text("\n".join(sources) + "\n")
-        for waste in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
+        for waste in (
+            "var/cache/apt/archives",
+            "var/lib/apt/lists",
+            "usr/share/doc",
+            "usr/share/man",
+            "usr/share/locale",
+        ):
             shutil.rmtree(root / waste, ignore_errors=True)
         (root / "var/cache/apt/archives/partial").mkdir(parents=True)
         (root / "var/lib/apt/lists/partial").mkdir(parents=True)
@@ -90,7 +96,9 @@ def debian_sources(targets: str) -> list[str]:
 
     `targets` holds lines of origin, label and site, as `apt-get indextargets` prints them.
     """
-    sites = {label: site for origin, label, site in (line.split("|") for line in targets.splitlines()) if origin == "Debian"}
+    sites = {
+        label: site for origin, label, site in (line.split("|") for line in targets.splitlines()) if origin == "Debian"
+    }
     if "Debian" not in sites:
         raise ClusterError("apt knows no Debian mirror; check /etc/apt/sources.list.d and run apt-get update")
     release = pins.DEBIAN_RELEASE

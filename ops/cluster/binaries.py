@@ -104,7 +104,9 @@ def _counted(note: Note) -> "Note":
 def _go() -> str:
     found = shutil.which("go")
     if found is None:
-        raise Missing("Go is not installed; install a release of Go at least as new as the go.mod files under ops/cluster/go say")
+        raise Missing(
+            "Go is not installed; install a release of Go at least as new as the go.mod files under ops/cluster/go say"
+        )
     return found
 
 

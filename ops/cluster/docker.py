@@ -59,7 +59,9 @@ class Docker:
 
     def run(self, *arguments: str, timeout_seconds: float = 60, check: bool = True) -> Result:
         """Run one docker command."""
-        return run([self.client(), *arguments], environment=self.environment(), timeout_seconds=timeout_seconds, check=check)
+        return run(
+            [self.client(), *arguments], environment=self.environment(), timeout_seconds=timeout_seconds, check=check
+        )
 
     def has_image(self, name: str) -> bool:
         """Tell whether the daemon holds an image under this name."""
@@ -106,7 +108,9 @@ def registry_reachable(docker: Docker) -> bool:
     with step("ask whether Docker can pull images"):
         held = docker.has_image(_PROBE_IMAGE)
         try:
-            reachable = docker.run("pull", "--quiet", _PROBE_IMAGE, timeout_seconds=_PROBE_SECONDS, check=False).code == 0
+            reachable = (
+                docker.run("pull", "--quiet", _PROBE_IMAGE, timeout_seconds=_PROBE_SECONDS, check=False).code == 0
+            )
         except CommandFailed:
             reachable = False  # no answer in time is as good as a no
         if reachable and not held:

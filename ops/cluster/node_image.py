@@ -129,7 +129,9 @@ def _preload(docker: Docker, stage: str, image: str, preloaded: list[str], archi
         docker.run("exec", container, "pkill", "-x", "containerd")
         _until(docker, container, "! pgrep -x containerd >/dev/null")
         entrypoint = 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]'
-        docker.run("commit", "--change", entrypoint, "--change", "CMD []", container, image, timeout_seconds=_IMPORT_SECONDS)
+        docker.run(
+            "commit", "--change", entrypoint, "--change", "CMD []", container, image, timeout_seconds=_IMPORT_SECONDS
+        )
     finally:
         docker.run("rm", "--force", "--volumes", container, check=False)
 

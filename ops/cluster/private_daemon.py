@@ -62,7 +62,14 @@ def sweep() -> None:
     leftovers.unmount([RUNTIME, DATA])
     leftovers.restore_network(RUNTIME / "before.json")
     leftovers.remove_cgroups(CGROUP)
-    for stale in ("docker.sock", "docker.pid", "containerd.sock", "containerd.sock.ttrpc", "dockerd.pid", "containerd.pid"):
+    for stale in (
+        "docker.sock",
+        "docker.pid",
+        "containerd.sock",
+        "containerd.sock.ttrpc",
+        "dockerd.pid",
+        "containerd.pid",
+    ):
         (RUNTIME / stale).unlink(missing_ok=True)
 
 

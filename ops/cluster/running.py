@@ -50,7 +50,9 @@ def run(
         try:
             output, errors = process.communicate(text.encode() if text is not None else None, timeout=timeout_seconds)
         except subprocess.TimeoutExpired as expired:
-            raise CommandFailed(command, f"did not end within {timeout_seconds:.0f} s", _decoded(expired.stderr)) from None
+            raise CommandFailed(
+                command, f"did not end within {timeout_seconds:.0f} s", _decoded(expired.stderr)
+            ) from None
     result = Result(process.returncode, _decoded(output), _decoded(errors))
     if check and result.code != 0:
         raise CommandFailed(command, f"failed with exit code {result.code}", result.errors or result.output)

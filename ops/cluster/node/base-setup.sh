@@ -5,7 +5,8 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends \
+# Packages bring files that kind's own already stand for, containerd's configuration first of all.
+apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold \
   systemd dbus conntrack iptables nftables iproute2 ethtool util-linux mount kmod libseccomp2 pigz e2fsprogs \
   bash ca-certificates curl jq procps containerd runc containernetworking-plugins >/dev/null
 rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb /usr/share/{doc,man,locale}/*
