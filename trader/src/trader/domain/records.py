@@ -116,4 +116,53 @@ class DayOpened:
     net_liquidation: Paise
 
 
-Record = BracketPlanned | OrderPlanned | OrderChanged | BracketClosed | KillStood | KillEnded | DayOpened
+@dataclass(frozen=True, slots=True)
+class BracketExiting:
+    """From here on the bracket is only closed: its entry is cancelled, what it holds is sold or bought back."""
+
+    market_time: MarketTime
+    intent: IntentId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedOutside:
+    """Somebody else closed part of what the bracket held; `quantity` is signed as the closing trade was."""
+
+    market_time: MarketTime
+    intent: IntentId
+    quantity: int
+    price: Paise
+    """The last price when it was noticed: what the trade really paid is not ours to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPosition:
+    """This much of the account's position in the instrument is not ours; 0 when it is gone."""
+
+    market_time: MarketTime
+    instrument: InstrumentKey
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlatProven:
+    """The broker's book and positions proved us flat under the kill that stands."""
+
+    market_time: MarketTime
+    kill_id: str
+
+
+Record = (
+    BracketPlanned
+    | OrderPlanned
+    | OrderChanged
+    | BracketClosed
+    | KillStood
+    | KillEnded
+    | DayOpened
+    | BracketExiting
+    | ClosedOutside
+    | ForeignPosition
+    | FlatProven
+)

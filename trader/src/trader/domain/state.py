@@ -1,0 +1,289 @@
+"""The engine's whole state, as one frozen value in three parts.
+
+* `durable`: a fold over the journal's records and nothing else, so that `replay(journal) == durable`.
+* `market`: quotes, the session and what strategies remember of it; changes with every tick, never journalled.
+* `control`: what this process holds and has heard (standing, feed, reads, orders in flight); a restart begins it anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from trader.domain.calendars import Calendar, Session
+from trader.domain.events import BrokerOrder, PositionsRead, Quote
+from trader.domain.instruments import Instrument
+from trader.domain.profiles import RiskProfile
+from trader.domain.records import BracketPlanned, KillStood
+from trader.domain.strategies import Memory, Strategy
+from trader.domain.throttle import Sends
+from trader.domain.values import (
+    MILLISECOND,
+    SECOND,
+    AccountId,
+    BrokerOrderId,
+    Epoch,
+    InstrumentKey,
+    IntentId,
+    Leg,
+    MachineTime,
+    MarketTime,
+    OrderStatus,
+    OrderType,
+    Paise,
+    Product,
+    Quantity,
+    Side,
+    Standing,
+    Tag,
+    TradingState,
+)
+
+_NOTHING = Paise(0)
+_NO_TIME = MachineTime(0)
+_NO_EPOCH = Epoch(0)
+
+
+class ForeignPolicy(StrEnum):
+    """What orders and positions that are not ours do to new risk (rule 8)."""
+
+    REFUSE = "Refuse"
+    IGNORE = "Ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long doubt, reads and repricing take, in nanoseconds of machine time."""
+
+    stop_doubt: int = 5 * SECOND
+    """An in-doubt stop or exit counts as protection this long, then the next attempt goes out."""
+    absence_proof: int = 95 * SECOND
+    """An order that no book shows for this long after the doubt began never existed (Kite has kept one for 90 s)."""
+    unseen_after: int = 5 * SECOND
+    """An acknowledged order that no book shows for this long is in doubt."""
+    commit_wait: int = 5 * SECOND
+    mutation_wait: int = 2 * SECOND
+    """A modify or cancel without an answer may be sent again after this long: both say the same thing twice."""
+    retry_pause: int = 200 * MILLISECOND
+    """First pause after a refusal; doubles with each further one, up to two seconds."""
+    reprice_interval: int = 400 * MILLISECOND
+    exit_patience: int = 400 * MILLISECOND
+    """How long an exit waits for a stop that is just being placed or changed, to use it."""
+    triggered_patience: int = 1 * SECOND
+    """How long a triggered stop-limit may sit unfilled before it is repriced."""
+    recovering_read: int = 200 * MILLISECOND
+    """Pause between the reads of a recovery, a flatten or a suspicion."""
+    working_read: int = 2 * SECOND
+    idle_read: int = 10 * SECOND
+    read_wait: int = 5 * SECOND
+    """A read without an answer is asked for again after this long."""
+    fills_settle: int = 3 * SECOND
+    """Positions are believed against our fills only when the last fill is older than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tactics:
+    """How orders are priced, in ticks and parts per million."""
+
+    exit_step_ticks: int = 10
+    """How far beyond the touch an exit is priced; grows by as much with each reprice."""
+    stop_limit_ticks: int = 20
+    stop_limit_ppm: int = 5_000
+    """The limit of a stop stands this far beyond its trigger, whichever is more (0.5 %)."""
+    price_protection_ppm: int = 25_000
+    """Limits stay this near the last price: index futures reject beyond 3 % (support.zerodha.com, price-out-of-lpp-range)."""
+    stop_attempts: int = 3
+    """Refusals of a stop in a row after which the bracket is closed instead."""
+    target_attempts: int = 3
+    max_modifications: int = 24
+    """Kite takes 25 modifications of an order; then it is cancelled and placed anew (kite.trade/docs/connect/v3/orders)."""
+    entry_reserve_per_second: int = 4
+    """Calls of each second that entries leave to exits."""
+    flatten_seconds: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What one engine is built with; a change of it is a new engine."""
+
+    account: AccountId
+    calendar: Calendar
+    strategies: tuple[Strategy, ...] = ()
+    foreign: ForeignPolicy = ForeignPolicy.REFUSE
+    product: Product = Product.MIS
+    timing: Timing = field(default_factory=Timing)
+    tactics: Tactics = field(default_factory=Tactics)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of ours. Fills only grow; a terminal status from the broker stays."""
+
+    tag: Tag
+    intent: IntentId
+    leg: Leg
+    attempt: int
+    epoch: Epoch
+    instrument: InstrumentKey
+    side: Side
+    order_type: OrderType
+    product: Product
+    status: OrderStatus
+    order_id: BrokerOrderId | None
+    quantity: Quantity
+    filled_quantity: Quantity
+    average_price: Paise
+    price: Paise
+    trigger_price: Paise
+    modifications: int
+    message: str
+
+    @property
+    def remaining(self) -> int:
+        """What may still fill; nothing once the order is over."""
+        return 0 if self.status.is_terminal else max(0, self.quantity - self.filled_quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """An intent and every order that ever served it."""
+
+    plan: BracketPlanned
+    orders: Mapping[Tag, Order]
+    exiting: str = ""
+    """Why it is being closed; empty while it may run to its stop or target."""
+    closed_outside: int = 0
+    """Signed quantity that somebody else closed for us."""
+    outside_value: int = 0
+    """Signed quantity closed outside x the price it was valued at, in paise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """The fold over the journal."""
+
+    trading_date: str = ""
+    opening_net_liquidation: Paise = _NOTHING
+    open: Mapping[IntentId, Bracket] = field(default_factory=dict)
+    closed: Mapping[IntentId, Bracket] = field(default_factory=dict)
+    profit_booked: Mapping[IntentId, Paise] = field(default_factory=dict)
+    """Profit of each closed bracket of the day."""
+    orders_planned: int = 0
+    kill: KillStood | None = None
+    flat_at: MarketTime | None = None
+    """When the broker's book proved us flat under the kill that stands."""
+    foreign: Mapping[InstrumentKey, int] = field(default_factory=dict)
+    """Signed quantity of each instrument that is in the account and not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """The one modify or cancel of an order that is in flight."""
+
+    operation: str
+    sent_at: MachineTime
+    order_type: OrderType
+    quantity: Quantity
+    price: Paise
+    trigger_price: Paise
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What this process knows of an order's road, beyond what the journal keeps."""
+
+    changed_at: MachineTime
+    """The last local event: a snapshot asked for earlier says nothing about the order."""
+    planned_at: MachineTime
+    doubt_since: MachineTime | None = None
+    is_committed: bool = False
+    seen_at: MachineTime | None = None
+    """When the broker first showed it."""
+    broker_status: str = ""
+    triggered_since: MachineTime | None = None
+    mutation: Mutation | None = None
+    mutated_at: MachineTime = _NO_TIME
+    """When the last mutation was sent."""
+    mutation_refusals: int = 0
+    reprices: int = 0
+    absent_reads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTrack:
+    """One kind of read: when it was last asked for and last answered."""
+
+    asked_at: MachineTime | None = None
+    answered_at: MachineTime | None = None
+    requested_at: MachineTime | None = None
+    """When the request of the last answer was sent."""
+    is_pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What changes with every tick."""
+
+    now: MachineTime
+    market_time: MarketTime
+    session: Session | None
+    quotes: Mapping[InstrumentKey, Quote]
+    memory: Mapping[tuple[str, InstrumentKey], Memory]
+    """What each strategy remembers of each instrument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What this process holds, has been told, and has on its way."""
+
+    standing: Standing = Standing.NONE
+    epoch: Epoch = _NO_EPOCH
+    is_fenced: bool = False
+    """The store refused our epoch: nothing more until the standing changes."""
+    trading_state: TradingState = TradingState.PAPER
+    was_live: bool = False
+    risk_generation: int = 0
+    is_feed_up: bool = False
+    instruments: Mapping[InstrumentKey, Instrument] = field(default_factory=dict)
+    profile: RiskProfile | None = None
+    config_hash: str = ""
+    wants_live: bool = False
+    is_suspended: bool = False
+    preflight_passed: bool = False
+    preflight_message: str = "preflight has not run yet"
+    kill_asked_at: MachineTime | None = None
+    """When the engine itself asked for a kill that is not confirmed yet."""
+    net_liquidation: Paise | None = None
+    tracks: Mapping[Tag, Track] = field(default_factory=dict)
+    book: ReadTrack = field(default_factory=ReadTrack)
+    positions: ReadTrack = field(default_factory=ReadTrack)
+    funds: ReadTrack = field(default_factory=ReadTrack)
+    gained_at: MachineTime = _NO_TIME
+    """When leadership was gained: only reads asked for later count."""
+    agreements: int = 0
+    """Book reads in a row that changed nothing."""
+    agreements_needed: int = 2
+    position_agreements: int = 0
+    last_positions: PositionsRead | None = None
+    suspected: Mapping[InstrumentKey, int] = field(default_factory=dict)
+    """Position differences that one read showed; a second one makes them count."""
+    foreign_orders: Mapping[BrokerOrderId, BrokerOrder] = field(default_factory=dict)
+    """Working orders of the account that are not ours."""
+    filled_at: Mapping[InstrumentKey, MachineTime] = field(default_factory=dict)
+    """When we last learned of a fill of ours."""
+    sends: Sends = field(default_factory=Sends)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """All of it."""
+
+    settings: EngineSettings
+    durable: Durable
+    market: Market
+    control: Control
+
+
+def initial_state(settings: EngineSettings) -> EngineState:
+    """The state of a process that has heard nothing yet: PAPER, no standing, no book."""
+    market = Market(now=MachineTime(0), market_time=MarketTime(0), session=None, quotes={}, memory={})
+    return EngineState(settings=settings, durable=Durable(), market=market, control=Control())

@@ -1,0 +1,63 @@
+"""What a strategy is: a pure `decide` over one instrument's quote, and the intents it may return.
+
+A strategy proposes; guards, sizing and brackets dispose. It names each signal by a key that is a function of session,
+instrument and direction, so that the same signal is the same intent after a restart and in the successor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from trader.domain.calendars import Session
+from trader.domain.events import Quote
+from trader.domain.instruments import Instrument
+from trader.domain.values import InstrumentKey, Paise, Side, SignalKey
+
+
+class ParameterError(ValueError):
+    """A strategy parameter is wrong: which one, what it was, what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A proposal: enter here, be wrong there, be done there."""
+
+    strategy: str
+    signal_key: SignalKey
+    instrument: InstrumentKey
+    side: Side
+    entry_price: Paise
+    """The worst price that the entry may pay."""
+    stop_price: Paise
+    target_price: Paise
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyView:
+    """What a strategy may see when it decides."""
+
+    quote: Quote
+    instrument: Instrument
+    session: Session
+    is_feed_whole: bool
+    """False from the loss of the stream until the next quote after it: what was in between is unknown."""
+
+
+Memory = Mapping[str, object] | object
+"""What a strategy remembers of one instrument: its own frozen value."""
+
+
+class Strategy(Protocol):
+    """The interface. Implementations are frozen dataclasses: their fields are the parameters."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def entry_timeout(self) -> int:
+        """Machine nanoseconds after which an unfilled entry is cancelled."""
+        ...
+
+    def decide(self, view: StrategyView, memory: Memory | None) -> tuple[Memory | None, tuple[Intent, ...]]:
+        """Look at one quote; return what to remember and what to propose."""
+        ...
