@@ -42,7 +42,7 @@ def keep(docker: Docker, image: str) -> None:
             aside.replace(archive)
         finally:
             aside.unlink(missing_ok=True)
-    name = image.split(":")[0].replace("/", "-")
+    name = image.split(":", maxsplit=1)[0].replace("/", "-")
     for older in folder().glob(f"{name}_*.tar"):
         if older != archive:
             older.unlink()

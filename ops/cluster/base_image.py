@@ -14,7 +14,7 @@ from pathlib import Path
 from ops.cluster import archives, packages, pins
 from ops.cluster.console import step
 from ops.cluster.docker import Docker, registry_reachable
-from ops.cluster.errors import ClusterError, Missing
+from ops.cluster.errors import ClusterError, MissingError
 from ops.cluster.running import follow, run
 
 DEBIAN_IMAGE = f"tsn-debian:{pins.DEBIAN_RELEASE}"
@@ -49,7 +49,7 @@ def ensure_debian(docker: Docker) -> str:
     if archives.restore(docker, DEBIAN_IMAGE):
         return DEBIAN_IMAGE
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
-        raise Missing(
+        raise MissingError(
             "no container registry can be reached, and the images can then only be made by root on Debian; "
             "give Docker access to a registry, or run this as root on Debian"
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ops.cluster import pins, places
 from ops.cluster.console import Note, step
-from ops.cluster.errors import ClusterError, Missing
+from ops.cluster.errors import ClusterError, MissingError
 from ops.cluster.running import follow, run
 
 # Four Kubernetes programs took five minutes on two cores; the limit leaves room for slow machines.
@@ -104,7 +104,7 @@ def _counted(note: Note) -> "Note":
 def _go() -> str:
     found = shutil.which("go")
     if found is None:
-        raise Missing(
+        raise MissingError(
             "Go is not installed; install a release of Go at least as new as the go.mod files under ops/cluster/go say"
         )
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ops.cluster import places, private_daemon
 from ops.cluster.console import step
-from ops.cluster.errors import CommandFailed, Missing
+from ops.cluster.errors import CommandError, MissingError
 from ops.cluster.running import Result, run
 
 PRIVATE_HOST = f"unix://{places.RUNTIME}/docker.sock"
@@ -82,7 +82,7 @@ def ensure() -> Docker:
     if found is not None:
         return found
     if os.environ.get("DOCKER_HOST") not in (None, "", PRIVATE_HOST):
-        raise Missing(
+        raise MissingError(
             f"no Docker daemon answers at DOCKER_HOST={os.environ['DOCKER_HOST']}; start it, "
             "or unset DOCKER_HOST to use this machine's own"
         )
@@ -111,7 +111,7 @@ def registry_reachable(docker: Docker) -> bool:
             reachable = (
                 docker.run("pull", "--quiet", _PROBE_IMAGE, timeout_seconds=_PROBE_SECONDS, check=False).code == 0
             )
-        except CommandFailed:
+        except CommandError:
             reachable = False  # no answer in time is as good as a no
         if reachable and not held:
             docker.run("image", "rm", _PROBE_IMAGE, check=False)
@@ -135,5 +135,5 @@ def _answers(docker: Docker) -> bool:
         return False
     try:
         return docker.run("version", "--format", "{{.Server.Version}}", timeout_seconds=10, check=False).code == 0
-    except CommandFailed:
+    except CommandError:
         return False

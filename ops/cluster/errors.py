@@ -1,8 +1,8 @@
 """The errors of the cluster tool, each with the exit code a shell sees.
 
 ClusterError            1  something failed; the message says what and what to do
-|-- CommandFailed       1  an external program failed; carries the end of its output
-`-- Missing             2  this machine lacks something; the message says how to get it
+|-- CommandError        1  an external program failed; carries the end of its output
+`-- MissingError        2  this machine lacks something; the message says how to get it
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ class ClusterError(Exception):
     exit_code = 1
 
 
-class Missing(ClusterError):
+class MissingError(ClusterError):
     """The machine lacks something that the tool may not or cannot install."""
 
     exit_code = 2
 
 
-class CommandFailed(ClusterError):
+class CommandError(ClusterError):
     """An external program ended with an error or ran out of time."""
 
     def __init__(self, command: Sequence[str], reason: str, output: str) -> None:

@@ -7,15 +7,16 @@ made anew. A marker in the cluster, written last, tells whole from half made.
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.cluster import binaries, config, docker, node_image, pins, places
+from ops.cluster import binaries, config, cuts, docker, node_image, pins, places, private_daemon
 from ops.cluster.console import say, step
 from ops.cluster.docker import Docker
-from ops.cluster.errors import ClusterError, CommandFailed
+from ops.cluster.errors import ClusterError
 from ops.cluster.running import Result, follow, run
 
 _MARKER = "trading-session-cluster"
@@ -40,7 +41,9 @@ class Cluster:
         command = [str(binaries.location(pins.KIND)), *arguments, "--name", self.name]
         return run(command, environment=self.docker.environment(), timeout_seconds=timeout_seconds)
 
-    def kubectl(self, *arguments: str, timeout_seconds: float = 30, text: str | None = None, check: bool = True) -> Result:
+    def kubectl(
+        self, *arguments: str, timeout_seconds: float = 30, text: str | None = None, check: bool = True
+    ) -> Result:
         """Run one kubectl command against this cluster."""
         command = [str(binaries.location(pins.KUBECTL)), f"--kubeconfig={places.KUBECONFIG}", *arguments]
         return run(command, timeout_seconds=timeout_seconds, text=text, check=check)
@@ -76,7 +79,16 @@ class Cluster:
 
     def marker(self) -> str | None:
         """Return what the cluster was made from, None if it was never finished or does not answer."""
-        command = ["-n", "kube-system", "get", "configmap", _MARKER, "-o", "jsonpath={.data.image}", "--request-timeout=5s"]
+        command = [
+            "-n",
+            "kube-system",
+            "get",
+            "configmap",
+            _MARKER,
+            "-o",
+            "jsonpath={.data.image}",
+            "--request-timeout=5s",
+        ]
         found = self.kubectl(*command, check=False, timeout_seconds=15)
         return found.output if found.code == 0 else None
 
@@ -112,6 +124,27 @@ def up(*, fsync: bool = False) -> Cluster:
     return cluster
 
 
+def down(*, purge_cache: bool = False) -> None:
+    """Delete the cluster, and a private daemon with it unless it carries another cluster."""
+    found = docker.running()
+    if found is None and (private_daemon.leaves_traces() or private_daemon.has_containers()):
+        found = _recover_private()
+    if found is not None:
+        delete(named(found))
+        if purge_cache:
+            found.run("image", "rm", node_image.name(), check=False)
+        if found.is_private and not _other_clusters(found):
+            private_daemon.empty(found.run)
+            private_daemon.stop()
+            found = None
+    places.KUBECONFIG.unlink(missing_ok=True)
+    if purge_cache:
+        if found is None:
+            private_daemon.purge()
+        for kept in ("bin", "binaries", "images"):
+            shutil.rmtree(places.cache() / kept, ignore_errors=True)
+
+
 def delete(cluster: Cluster) -> None:
     """Delete the cluster and kind's Docker network."""
     if cluster.containers():
@@ -120,7 +153,6 @@ def delete(cluster: Cluster) -> None:
             cluster.kind("delete", "cluster", timeout_seconds=120)
     # Only an unused network can be removed: another cluster of the user's keeps it.
     cluster.docker.run("network", "rm", "kind", check=False)
-    places.KUBECONFIG.unlink(missing_ok=True)
 
 
 def await_ready(cluster: Cluster, nodes: set[str], timeout_seconds: float = _READY_SECONDS) -> None:
@@ -131,6 +163,22 @@ def await_ready(cluster: Cluster, nodes: set[str], timeout_seconds: float = _REA
             late = ", ".join(sorted(nodes - ready))
             raise ClusterError(f"not Ready within {timeout_seconds:.0f} s: {late}; look with: kubectl describe node")
         time.sleep(0.3)
+
+
+def _recover_private() -> Docker | None:
+    """Start a private daemon that died, so that what it carried can be removed properly; None if that is beyond repair."""
+    try:
+        return docker.ensure()
+    except ClusterError as error:
+        say(f"note: the private Docker daemon does not start any more ({error}); its data is removed instead")
+        private_daemon.sweep()
+        private_daemon.purge()
+        return None
+
+
+def _other_clusters(daemon: Docker) -> bool:
+    listed = daemon.run("ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster")
+    return bool(listed.output.strip())
 
 
 def _image(daemon: Docker) -> str | None:
@@ -150,6 +198,10 @@ def _revive(cluster: Cluster, states: dict[str, str]) -> bool:
             cluster.docker.run("start", *stopped)
     cluster.write_kubeconfig()
     made_from = cluster.marker()
+    if made_from is None and not stopped and "all" in cuts.active(cluster.docker, cluster.nodes[0]):
+        # A test that died may have left the control plane cut off: that is no reason to lose the cluster.
+        with step("heal the control plane"):
+            cuts.lift(cluster.docker, cluster.nodes[0])
     # Stopped nodes need their time; so does an API server that has only just started.
     limit = time.monotonic() + (_READY_SECONDS if stopped else 15)
     while made_from is None and time.monotonic() < limit:
@@ -163,10 +215,21 @@ def _revive(cluster: Cluster, states: dict[str, str]) -> bool:
 
 
 def _create(cluster: Cluster, image: str | None, *, fsync: bool) -> None:
-    with step(f"create the cluster {cluster.name} ({len(cluster.nodes)} nodes)") as note, tempfile.TemporaryDirectory() as folder:
+    with (
+        step(f"create the cluster {cluster.name} ({len(cluster.nodes)} nodes)") as note,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         file = Path(folder) / "kind.yaml"
         file.write_text(config.kind_configuration(fsync=fsync))
-        command = [str(binaries.location(pins.KIND)), "create", "cluster", "--name", cluster.name, "--config", str(file)]
+        command = [
+            str(binaries.location(pins.KIND)),
+            "create",
+            "cluster",
+            "--name",
+            cluster.name,
+            "--config",
+            str(file),
+        ]
         command += ["--kubeconfig", str(Path(folder) / "kubeconfig"), "--wait", "60s"]
         command += ["--image", image] if image else []
         follow(command, environment=cluster.docker.environment(), timeout_seconds=_CREATE_SECONDS, on_line=note)

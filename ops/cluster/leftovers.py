@@ -5,6 +5,7 @@ processes by our socket's path in their arguments or by our cgroup, mounts
 by our folders, bridges and rules by a note of what was there before.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -21,6 +22,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 # What Docker names its bridges: the default one, and br- with the network's id.
 _BRIDGE = re.compile(r"^(docker0|br-[0-9a-f]{12})$")
+# Folders that Docker or containerd make at fixed places, where the machine has none.
+_FOLDERS = ("/lib/modules", "/run/containerd", "/run/docker", "/opt/containerd", "/etc/docker")
 _END_SECONDS = 10
 
 
@@ -34,6 +37,7 @@ def remember(file: Path) -> None:
         "forwarding": _FORWARDING.read_text().strip(),
         "bridges": sorted(_bridges()),
         "tables": _tables(),
+        "folders": [folder for folder in _FOLDERS if Path(folder).exists()],
     }
     aside = file.with_suffix(".aside")
     aside.write_text(json.dumps(state))
@@ -54,7 +58,10 @@ def restore_network(file: Path) -> None:
         if table not in state["tables"] and _is_empty(table):
             run(["nft", "delete", "table", *table.split()], timeout_seconds=10, check=False)
     if _FORWARDING.read_text().strip() != state["forwarding"]:
-        _FORWARDING.write_text(state["forwarding"])
+        _FORWARDING.write_text(str(state["forwarding"]))
+    for folder in _FOLDERS:
+        if folder not in state["folders"] and not Path(folder, "containerd.sock").exists():
+            shutil.rmtree(folder, ignore_errors=True)
     file.unlink(missing_ok=True)
 
 
@@ -181,7 +188,7 @@ def _marked(marks: Iterable[str]) -> set[int]:
 
 
 def _members(name: str) -> set[int]:
-    found = set()
+    found: set[int] = set()
     for top in _cgroup_folders(name):
         for file in top.rglob("cgroup.procs"):
             try:
@@ -198,7 +205,5 @@ def _cgroup_folders(name: str) -> list[Path]:
 
 
 def _signal(process: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, number)
-    except ProcessLookupError:
-        pass

@@ -61,7 +61,7 @@ def component_tags(listed: str, containerd_configuration: str) -> dict[str, list
 
 
 def _component(image: str) -> str:
-    return image.rsplit("/", 1)[1].split(":")[0]
+    return image.rsplit("/", 1)[1].split(":", maxsplit=1)[0]
 
 
 def _build(docker: Docker, image: str, programs: dict[str, Path], kind_files: Path, folder: Path) -> None:

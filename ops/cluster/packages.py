@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ops.cluster.console import step
-from ops.cluster.errors import Missing
+from ops.cluster.errors import MissingError
 from ops.cluster.running import run
 
 # program -> the package that brings it; a daemon, its parts, and what builds a base image
@@ -25,12 +25,12 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def ensure_daemon_packages() -> None:
-    """Install what a private Docker daemon needs. Raises Missing where that is not ours to do."""
+    """Install what a private Docker daemon needs. Raises MissingError where that is not ours to do."""
     missing = sorted({package for program, package in DAEMON_PROGRAMS.items() if not Path(program).exists()})
     if not missing and os.geteuid() == 0:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None or not Path("/etc/debian_version").exists():
-        raise Missing(
+        raise MissingError(
             "no Docker daemon answers, and one can only be started here by root on Debian; "
             "start Docker (or set DOCKER_HOST), or run this as root on Debian"
         )

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ops.cluster import leftovers, packages, pins
+from ops.cluster import binaries, leftovers, packages, pins
 from ops.cluster.console import step
-from ops.cluster.errors import ClusterError, CommandFailed
+from ops.cluster.errors import ClusterError, CommandError
 from ops.cluster.places import DATA, RUNTIME
-from ops.cluster.running import run
+from ops.cluster.running import Result, run
 
 _START_SECONDS = 40
 _STOP_SECONDS = 25
@@ -42,6 +42,15 @@ def start() -> None:
         (RUNTIME / "containerd.toml").write_text(_containerd_configuration())
         _launch("containerd", f"{RUNTIME}/containerd.toml", CONTAINERD_SOCKET.exists)
         _launch("dockerd", f"{RUNTIME}/daemon.json", _answers)
+
+
+def empty(docker: Callable[..., Result]) -> None:
+    """Remove the daemon's containers, volumes and unnamed images, while it still runs."""
+    containers = docker("ps", "--all", "--quiet").output.split()
+    if containers:
+        docker("rm", "--force", "--volumes", *containers, timeout_seconds=120)
+    for kind in ("network", "volume", "image"):
+        docker(kind, "prune", "--force", timeout_seconds=120, check=False)
 
 
 def stop() -> None:
@@ -104,6 +113,8 @@ def daemon_configuration(shim: Path | None) -> dict[str, object]:
         "cgroup-parent": f"/{CGROUP}",
         # Lowering it needs CAP_SYS_RESOURCE, and the daemon refuses to start if it may not.
         "oom-score-adjust": 0,
+        # It would write a key for image signing that nothing reads into /etc/docker.
+        "deprecated-key-path": f"{DATA}/docker/key.json",
         "storage-driver": "overlay2",
         "log-opts": {"max-size": "20m"},
     }
@@ -123,8 +134,6 @@ def may_grant(status: str, capability: int) -> bool:
 def _shim() -> Path | None:
     if may_grant(Path("/proc/self/status").read_text(), _CAP_SYS_RESOURCE):
         return None
-    from ops.cluster import binaries
-
     # A copy: the cache may be purged while the daemon lives.
     built = binaries.ensure([pins.RUNTIME_SHIM])[pins.RUNTIME_SHIM.name]
     return Path(shutil.copy(built, RUNTIME / "bin" / "runtime-shim"))
@@ -141,6 +150,8 @@ def _containerd_configuration() -> str:
 root = "{DATA}/containerd"
 state = "{RUNTIME}/containerd"
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[plugins."io.containerd.internal.v1.opt"]
+path = "{DATA}/containerd/opt"
 [grpc]
 address = "{CONTAINERD_SOCKET}"
 """
@@ -176,7 +187,7 @@ def _answers() -> bool:
     command = ["/usr/bin/docker", "--host", f"unix://{DOCKER_SOCKET}", "version", "--format", "{{.Server.Version}}"]
     try:
         return run(command, timeout_seconds=10, check=False).code == 0
-    except CommandFailed:
+    except CommandError:
         return False
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ops.cluster.errors import CommandFailed, Missing
+from ops.cluster.errors import CommandError, MissingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def run(
 ) -> Result:
     """Run a program to its end. `text` or the file `source` becomes its standard input.
 
-    Raises CommandFailed on a non-zero exit (unless `check` is false) and when the time is up.
+    Raises CommandError on a non-zero exit (unless `check` is false) and when the time is up.
     """
     stdin: int | IO[bytes] = subprocess.DEVNULL
     if source is not None:
@@ -50,12 +50,12 @@ def run(
         try:
             output, errors = process.communicate(text.encode() if text is not None else None, timeout=timeout_seconds)
         except subprocess.TimeoutExpired as expired:
-            raise CommandFailed(
+            raise CommandError(
                 command, f"did not end within {timeout_seconds:.0f} s", _decoded(expired.stderr)
             ) from None
     result = Result(process.returncode, _decoded(output), _decoded(errors))
     if check and result.code != 0:
-        raise CommandFailed(command, f"failed with exit code {result.code}", result.errors or result.output)
+        raise CommandError(command, f"failed with exit code {result.code}", result.errors or result.output)
     return result
 
 
@@ -88,9 +88,9 @@ def follow(
         finally:
             timer.cancel()
     if late.is_set():
-        raise CommandFailed(command, f"did not end within {timeout_seconds:.0f} s", "\n".join(lines))
+        raise CommandError(command, f"did not end within {timeout_seconds:.0f} s", "\n".join(lines))
     if process.returncode != 0:
-        raise CommandFailed(command, f"failed with exit code {process.returncode}", "\n".join(lines))
+        raise CommandError(command, f"failed with exit code {process.returncode}", "\n".join(lines))
     return "\n".join(lines)
 
 
@@ -114,7 +114,7 @@ def _started(
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise Missing(f"the program `{command[0]}` is not installed or not on PATH") from None
+        raise MissingError(f"the program `{command[0]}` is not installed or not on PATH") from None
     try:
         yield process
     finally:
