@@ -1,0 +1,119 @@
+"""The manifests that a session needs, beside its StatefulSet (`workload`).
+
+Each is complete for server-side apply: exactly the fields that the operator owns. The Lease has no spec here: only
+traders write it, and applying this manifest again can never touch it.
+"""
+
+from typing import Any
+
+from session_operator.domain.configs import Revision
+from session_operator.domain.differences import with_hash
+from session_operator.domain.names import (
+    APPLICATION,
+    FIELD_MANAGER,
+    LABEL_COMPONENT,
+    LABEL_MANAGED_BY,
+    LABEL_NAME,
+    LABEL_PART_OF,
+    LABEL_SESSION,
+    TRADER_PORT,
+    config_name,
+    http_service_name,
+    lease_name,
+    trader_name,
+)
+from session_operator.domain.sessions import Session
+from session_operator.model import Spec
+from session_operator.permissions import trader_rules
+
+Built = dict[str, Any]
+
+
+def selector_labels(session: Session) -> dict[str, str]:
+    """Label what belongs to the pair of traders; immutable in a StatefulSet, so nothing else is in it."""
+    return {LABEL_NAME: APPLICATION, LABEL_COMPONENT: "trader", LABEL_SESSION: session.name}
+
+
+def labels(session: Session, component: str) -> dict[str, str]:
+    """Label a child."""
+    return {
+        LABEL_NAME: APPLICATION,
+        LABEL_COMPONENT: component,
+        LABEL_PART_OF: session.name,
+        LABEL_MANAGED_BY: FIELD_MANAGER,
+        LABEL_SESSION: session.name,
+    }
+
+
+def head(session: Session, api_version: str, kind: str, name: str, component: str = "trader") -> Built:
+    """Begin a manifest: type, name, labels, and the session as its controller."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": session.namespace,
+            "labels": labels(session, component),
+            "ownerReferences": [session.owner_reference],
+        },
+    }
+
+
+def build_lease(session: Session, spec: Spec) -> Built:
+    """Make the account's Lease, empty: the traders elect themselves on it."""
+    return with_hash(head(session, "coordination.k8s.io/v1", "Lease", lease_name(spec.account.id), "election"))
+
+
+def build_access(session: Session, spec: Spec) -> tuple[Built, ...]:
+    """Make the traders' ServiceAccount and what it may do: one Lease, its own session, events."""
+    name = trader_name(session.name)
+    group = "rbac.authorization.k8s.io"
+    account = head(session, "v1", "ServiceAccount", name) | {"automountServiceAccountToken": False}
+    rules = [dict(rule) for rule in trader_rules(session.name, lease_name(spec.account.id))]
+    role = head(session, f"{group}/v1", "Role", name) | {"rules": rules}
+    binding = head(session, f"{group}/v1", "RoleBinding", name) | {
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": session.namespace}],
+    }
+    return (with_hash(account), with_hash(role), with_hash(binding))
+
+
+def build_services(session: Session) -> tuple[Built, ...]:
+    """Make the headless Service that names the pods, and the one through which people read the traders' HTTP."""
+    port = {"name": "http", "port": TRADER_PORT, "targetPort": "http", "protocol": "TCP"}
+    selector = selector_labels(session)
+    headless = head(session, "v1", "Service", trader_name(session.name)) | {
+        "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": selector, "ports": [port]}
+    }
+    http = head(session, "v1", "Service", http_service_name(session.name)) | {
+        "spec": {"type": "ClusterIP", "selector": selector, "ports": [port]}
+    }
+    return (with_hash(headless), with_hash(http))
+
+
+def build_disruption_budget(session: Session) -> Built:
+    """Let a drain take one trader at a time, and a broken one at any time."""
+    spec = {
+        "minAvailable": 1,
+        "selector": {"matchLabels": selector_labels(session)},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    return with_hash(head(session, "policy/v1", "PodDisruptionBudget", trader_name(session.name)) | {"spec": spec})
+
+
+def build_config(session: Session, revision: Revision) -> Built:
+    """Make the immutable ConfigMap of one configuration."""
+    return with_hash(
+        head(session, "v1", "ConfigMap", config_name(session.name, revision.hash), "config")
+        | {"immutable": True, "data": {"session.yaml": revision.session_yaml, "profile.yaml": revision.profile_yaml}}
+    )
+
+
+def build_foundation(session: Session, spec: Spec) -> tuple[Built, ...]:
+    """Make all that does not depend on a configuration: it is kept up even while a Secret or a profile is missing."""
+    return (
+        *build_access(session, spec),
+        build_lease(session, spec),
+        *build_services(session),
+        build_disruption_budget(session),
+    )

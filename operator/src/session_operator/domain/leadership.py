@@ -1,0 +1,138 @@
+"""Who leads, as the account's Lease says it; the operator mirrors and never elects.
+
+A Lease holds a leader while it has a holder and changed within its own duration, measured on the operator's clock from
+when the operator saw the last change: `renewTime` is another host's clock and is not compared with ours.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from session_operator.domain.money import as_rupees
+from session_operator.domain.names import ANNOTATION_EPOCH, ANNOTATION_REPORT, ANNOTATION_STATE
+from session_operator.domain.sessions import Manifest
+from session_operator.status import Kill, Leader, Report
+
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """What the Lease says."""
+
+    lease_exists: bool = False
+    leader: Leader | None = None
+    last_identity: str = ""
+    """Whoever is written there, expired or not."""
+    is_expired: bool = False
+    trading_state: str | None = None
+    config_hash: str = ""
+    kill: Kill | None = None
+    report: Report | None = None
+    message: str = ""
+    duration_seconds: float = 15
+
+
+def read_leadership(lease: Manifest | None, silent_seconds: float, previous: Leader | None, now: str) -> Leadership:
+    """Read the Lease; a report that cannot be read counts as none and never stops the operator."""
+    if lease is None:
+        return Leadership()
+    spec = lease.get("spec") or {}
+    annotations = lease["metadata"].get("annotations") or {}
+    identity = spec.get("holderIdentity") or ""
+    duration = float(spec.get("leaseDurationSeconds") or 15)
+    report = _parse_report(annotations.get(ANNOTATION_REPORT, ""))
+    kill = _read_kill(report)
+    if not identity:
+        return Leadership(lease_exists=True, kill=kill, duration_seconds=duration)
+    if silent_seconds > duration:
+        return Leadership(
+            lease_exists=True, last_identity=identity, is_expired=True, kill=kill, duration_seconds=duration
+        )
+    is_same = previous is not None and previous.identity == identity
+    since = spec.get("acquireTime") or (previous.since if previous is not None and is_same else now)
+    epoch = annotations.get(ANNOTATION_EPOCH, "")
+    return Leadership(
+        lease_exists=True,
+        leader=Leader(
+            holder=identity.partition("_")[0],
+            identity=identity,
+            epoch=int(epoch) if epoch.isdecimal() else None,
+            since=since,
+        ),
+        last_identity=identity,
+        trading_state=annotations.get(ANNOTATION_STATE) or None,
+        config_hash=_text(report.get("config")),
+        kill=kill,
+        report=_read_numbers(report),
+        message=_text(report.get("message")),
+        duration_seconds=duration,
+    )
+
+
+def significance(lease: Manifest) -> tuple[Any, ...]:
+    """Project a Lease on what must be shown at once: renewals and rapid numbers are left out."""
+    annotations = lease["metadata"].get("annotations") or {}
+    report = _parse_report(annotations.get(ANNOTATION_REPORT, ""))
+    return (
+        (lease.get("spec") or {}).get("holderIdentity") or "",
+        annotations.get(ANNOTATION_EPOCH),
+        annotations.get(ANNOTATION_STATE),
+        report.get("config"),
+        repr(report.get("kill")),
+        report.get("openPositions"),
+        report.get("workingOrders"),
+        report.get("message"),
+        tuple(sorted((lease["metadata"].get("labels") or {}).items())),
+        tuple(owner.get("uid") for owner in lease["metadata"].get("ownerReferences") or ()),
+    )
+
+
+def _parse_report(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _read_numbers(report: Mapping[str, Any]) -> Report | None:
+    names = ("openPositions", "workingOrders", "heatPaise", "dayProfitPaise", "netLiquidationPaise")
+    values = [report.get(name) for name in names]
+    if not all(isinstance(value, int) for value in values):
+        return None
+    positions, orders, heat, profit, worth = (int(value) for value in values if value is not None)
+    return Report(
+        open_positions=positions,
+        working_orders=orders,
+        heat_rupees=as_rupees(heat),
+        day_profit_rupees=as_rupees(profit),
+        net_liquidation_rupees=as_rupees(worth),
+    )
+
+
+def _read_kill(report: Mapping[str, Any]) -> Kill | None:
+    kill = report.get("kill")
+    if not isinstance(kill, dict) or not kill.get("id"):
+        return None
+    return Kill(
+        id=_text(kill["id"]),
+        reason=_text(kill.get("reason")),
+        by=_text(kill.get("by")),
+        since=_moment(kill.get("since")),
+        flat_at=_moment(kill.get("flatAt")),
+    )
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _moment(value: Any) -> str | None:
+    """Read a moment: text as it is, a number as Unix nanoseconds."""
+    if isinstance(value, int) and value > 0:
+        moment = datetime.fromtimestamp(value // NANOSECONDS, UTC)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{value % NANOSECONDS // 1_000_000:03d}Z"
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,79 @@
+"""What is: everything that a decision about one session looks at, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from session_operator.domain.sessions import Manifest, Session
+
+
+class Child(NamedTuple):
+    """What the operator made, or would make, in the session's namespace."""
+
+    kind: str
+    name: str
+
+
+def child_of(manifest: Manifest) -> Child:
+    """Name the child that a manifest describes."""
+    return Child(manifest["kind"], manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFacts:
+    """What the operator keeps of a Secret: names of keys that have a value, and the scheme of its `url`."""
+
+    keys: frozenset[str]
+    url_scheme: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """What the operator keeps of a trader pod."""
+
+    name: str
+    config_hash: str
+    is_ready: bool
+    is_deleting: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another session for the same account, anywhere in the watched namespaces."""
+
+    namespace: str
+    name: str
+    uid: str
+    created: str
+
+    @property
+    def seniority(self) -> tuple[str, str]:
+        """Order sessions by age; the UID settles a tie the same way for everybody."""
+        return (self.created, self.uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One session and its world at one moment."""
+
+    session: Session
+    children: Mapping[Child, Manifest] = field(default_factory=dict)
+    pods: tuple[PodFacts, ...] = ()
+    secrets: Mapping[str, SecretFacts] = field(default_factory=dict)
+    profiles: Mapping[str, str] | None = None
+    rivals: tuple[Rival, ...] = ()
+    lease_silent_seconds: float = 0.0
+    """Machine time since the Lease last changed, on the operator's own clock: no clock of another host is trusted."""
+    status_age_seconds: float = float("inf")
+    """Machine time since the operator last wrote this session's status."""
+    fault: str = ""
+    """What the API server refused in the attempt before this one, if it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a session cannot be served: a reason for programs and a message for people."""
+
+    reason: str
+    message: str

@@ -1,0 +1,63 @@
+"""Profiles of risk limits: found by name, read, and judged before any pod sees them.
+
+A profile that is missing, unreadable or out of bounds stops the roll-out of a new configuration; pods that run keep
+the last good one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from session_operator.domain.names import profile_key
+from session_operator.domain.observed import Problem
+
+Profile = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSource:
+    """Where profiles come from: the ConfigMap's name for messages, and the schema they must meet."""
+
+    config_map: str
+    validator: Draft202012Validator
+
+
+def read_profile(name: str, profiles: Mapping[str, str] | None, source: ProfileSource) -> Profile | Problem:
+    """Find and judge the profile of that name."""
+    key = profile_key(name)
+    if profiles is None:
+        return Problem(
+            "ProfileMissing", f"ConfigMap {source.config_map} does not exist: profile {name} needs its {key}"
+        )
+    if key not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        return Problem(
+            "ProfileMissing",
+            f"config.stages[0].profile {name!r} needs key {key} in ConfigMap {source.config_map}; its keys: {known}",
+        )
+    where = f"profile {name} (key {key} of ConfigMap {source.config_map})"
+    try:
+        found = yaml.safe_load(profiles[key])
+    except yaml.YAMLError as error:
+        return Problem("ProfileInvalid", f"{where} is not YAML: {_place(error)}")
+    if not isinstance(found, dict):
+        return Problem("ProfileInvalid", f"{where} must be a mapping of limits, was {type(found).__name__}")
+    worst = best_match(source.validator.iter_errors(found))
+    if worst is not None:
+        return Problem("ProfileInvalid", f"{where}: {_explain(worst)}")
+    return found
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "unreadable"
+    return f"{problem} in line {mark.line + 1}, column {mark.column + 1}" if mark is not None else problem
+
+
+def _explain(error: ValidationError) -> str:
+    path = ".".join(str(part) for part in error.absolute_path)
+    return f"{path}: {error.message}" if path else error.message

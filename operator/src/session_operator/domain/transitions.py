@@ -1,0 +1,82 @@
+"""Events: what changed between the status that stands and the one to be written.
+
+The standing status is the memory, so a restarted operator neither repeats nor forgets. Each reason is unique to one
+kind of change, so that people can filter by it.
+"""
+
+from collections.abc import Iterator
+
+from session_operator.domain.actions import Emit
+from session_operator.domain.statuses import condition_of
+from session_operator.status import ConditionType, Status
+
+WARNING_STATES = frozenset({"HALTED", "REDUCING"})
+
+
+def transitions(before: Status, after: Status) -> tuple[Emit, ...]:
+    """List what to tell people."""
+    return (
+        *_spec(before, after),
+        *_leader(before, after),
+        *_config(before, after),
+        *_kill(before, after),
+        *_state(before, after),
+        *_ready(before, after),
+    )
+
+
+def _spec(before: Status, after: Status) -> Iterator[Emit]:
+    was, now = (condition_of(status, ConditionType.SPEC_VALID) for status in (before, after))
+    if now[0] == "False" and was != now:
+        yield Emit("Warning", now[1], now[2])
+    elif now[0] == "True" and was[0] == "False":
+        yield Emit("Normal", "SpecAccepted", f"{was[1]} is resolved: {now[2]}")
+
+
+def _leader(before: Status, after: Status) -> Iterator[Emit]:
+    if after.leader is None:
+        was, now = (condition_of(status, ConditionType.LEADER_ELECTED) for status in (before, after))
+        if was[0] == "True":
+            yield Emit("Warning", "LeaderLost", now[2])
+        return
+    epoch = f" with epoch {after.leader.epoch}" if after.leader.epoch is not None else ""
+    if before.leader is None:
+        yield Emit("Normal", "LeaderElected", f"{after.leader.holder} leads{epoch}")
+    elif before.leader.identity != after.leader.identity:
+        yield Emit("Normal", "LeaderChanged", f"{after.leader.holder} leads{epoch}, after {before.leader.holder}")
+
+
+def _config(before: Status, after: Status) -> Iterator[Emit]:
+    new = after.config.desired if after.config is not None else None
+    old = before.config.desired if before.config is not None else None
+    if new is not None and new != old and after.config is not None:
+        text = f"configuration {new} (profile {after.config.profile}) is rolled out"
+        yield Emit("Normal", "ConfigRevisionApplied", text + (f", after {old}" if old else ""))
+
+
+def _kill(before: Status, after: Status) -> Iterator[Emit]:
+    was, now = before.kill, after.kill
+    if now is not None and (was is None or was.id != now.id):
+        who = f" by {now.by}" if now.by else ""
+        yield Emit("Warning", "KillEngaged", f"kill {now.id} engaged{who}: {now.reason or 'no reason given'}")
+    if now is not None and now.flat_at and (was is None or was.id != now.id or not was.flat_at):
+        yield Emit("Normal", "Flat", f"kill {now.id}: flat at {now.flat_at}")
+    # Without a leader nobody reports, and silence releases nothing.
+    if was is not None and now is None and after.leader is not None:
+        yield Emit("Normal", "KillReleased", f"kill {was.id} was released")
+
+
+def _state(before: Status, after: Status) -> Iterator[Emit]:
+    state = after.trading_state
+    if state is not None and state != before.trading_state:
+        was = f", after {before.trading_state}" if before.trading_state else ""
+        kind = "Warning" if state in WARNING_STATES else "Normal"
+        yield Emit("Warning" if kind == "Warning" else "Normal", "TradingStateChanged", f"trading state {state}{was}")
+
+
+def _ready(before: Status, after: Status) -> Iterator[Emit]:
+    was, now = (condition_of(status, ConditionType.READY) for status in (before, after))
+    if now[0] == "True" and was[0] != "True":
+        yield Emit("Normal", "SessionReady", now[2])
+    elif now[0] == "False" and now[1] == "ApplyFailed" and was[1:] != now[1:]:
+        yield Emit("Warning", "ApplyFailed", now[2])
