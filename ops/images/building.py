@@ -22,6 +22,7 @@ from ops.images.catalogue import BUILD, RECIPES, REPOSITORY, Image
 
 _BUILD_SECONDS = 1200
 _PULL_SECONDS = 600
+_ATTEMPTS = 3
 
 
 def provide(docker: Docker, images: Iterable[Image], *, from_debian: bool) -> dict[str, str]:
@@ -29,8 +30,7 @@ def provide(docker: Docker, images: Iterable[Image], *, from_debian: bool) -> di
 
     `from_debian` builds PostgreSQL and Redis even where upstream's images could be pulled.
     """
-    base = base_image.ensure(docker)
-    builder = _Builder(docker, base, platform.machine())
+    builder = _Builder(docker, base_image.ensure(docker), platform.machine())
     can_pull = registry_reachable(docker) and not from_debian
     references = {}
     for image in images:
@@ -38,10 +38,9 @@ def provide(docker: Docker, images: Iterable[Image], *, from_debian: bool) -> di
             _pull(docker, image.upstream)
             references[image.name] = image.upstream
             continue
-        reference = image.reference(base, builder.machine)
+        reference = builder.reference(image)
         if not docker.has_image(reference) and not _restored(docker, image, reference):
-            with step(f"build {reference}") as note:
-                builder.build(image, reference, note)
+            reference = builder.build(image)
             _keep(docker, image, reference)
         references[image.name] = reference
     return references
@@ -63,8 +62,27 @@ class _Builder:
     base: str
     machine: str
 
-    def build(self, image: Image, reference: str, note: Note) -> None:
-        """Build one image under its reference."""
+    def reference(self, image: Image) -> str:
+        """Return the name that an image of the sources as they are now must have."""
+        return image.reference(self.base, self.machine)
+
+    def build(self, image: Image) -> str:
+        """Build an image and return its reference.
+
+        A source that is edited meanwhile would give the image a name that is not its own: then it is built again.
+        """
+        for _ in range(_ATTEMPTS):
+            reference = self.reference(image)
+            with step(f"build {reference}") as note:
+                self._build(image, reference, note)
+            if self.reference(image) == reference:
+                return reference
+            self.docker.run("image", "rm", "--no-prune", reference, check=False)
+        raise ClusterError(
+            f"the sources of the image {image.name} changed during each of {_ATTEMPTS} builds; build again"
+        )
+
+    def _build(self, image: Image, reference: str, note: Note) -> None:
         arguments = {"BASE": self.base, "INPUTS": reference.rpartition(":")[2]}
         if image.distribution is None:
             self._run(image, RECIPES, "host", reference, arguments, note)

@@ -11,15 +11,13 @@ import time
 import click
 
 from ops.cluster import docker
-from ops.cluster.console import answer, say, step
+from ops.cluster.console import answer, say
 from ops.cluster.errors import ClusterError
-from ops.cluster.running import follow
-from ops.images import building, rendering
+from ops.images import building, loading, rendering
 from ops.images.catalogue import BUILD, NAMES, REPOSITORY, named
 
 LIST_FILE = BUILD / "images.json"
 VALUES_FILE = BUILD / "image-values.yaml"
-_LOAD_SECONDS = 900
 
 
 @click.group()
@@ -50,7 +48,7 @@ def build(only: tuple[str, ...], load: bool, from_debian: bool, prune: bool) -> 
     rendering.write(LIST_FILE, rendering.as_json(known))
     rendering.write(VALUES_FILE, rendering.as_values(known))
     if load:
-        _load(list(made.values()))
+        loading.load(list(made.values()))
     if prune:
         for name in building.outdated(daemon, known):
             daemon.run("image", "rm", name, check=False)
@@ -78,15 +76,6 @@ def _known() -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {name: str(reference) for name, reference in known.items() if name in NAMES}
-
-
-def _load(references: list[str]) -> None:
-    with step("load the images into the cluster's nodes") as note:
-        follow(
-            [sys.executable, "-m", "ops.cluster", "load-image", *references],
-            timeout_seconds=_LOAD_SECONDS,
-            on_line=note,
-        )
 
 
 def main() -> None:

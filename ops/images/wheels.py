@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from ops.cluster.console import Note
-from ops.cluster.errors import ClusterError, CommandFailed
+from ops.cluster.errors import ClusterError, CommandError
 from ops.cluster.pins import digest
 from ops.cluster.running import follow, run
 
@@ -50,7 +50,7 @@ def third_party(lock: Path, folder: Path, machine: str, note: Note) -> Path:
                 timeout_seconds=_DOWNLOAD_SECONDS,
                 on_line=lambda line: note(f"fetching {found.group(1)}") if (found := _FETCHING.match(line)) else None,
             )
-        except CommandFailed as failed:
+        except CommandError as failed:
             raise _explained(failed, lock, machine) from failed
         _publish(wheels, target)
     for older in folder.glob(f"{lock.parent.name}-*"):
@@ -108,7 +108,7 @@ def _publish(wheels: Path, target: Path) -> None:
             raise
 
 
-def _explained(failed: CommandFailed, lock: Path, machine: str) -> ClusterError:
+def _explained(failed: CommandError, lock: Path, machine: str) -> ClusterError:
     missing = _WITHOUT_WHEEL.search(failed.output)
     if missing is None:
         return failed

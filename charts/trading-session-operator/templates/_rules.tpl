@@ -1,0 +1,52 @@
+{{/*
+What the operator may do. The source is session_operator/permissions.py in the repository; a test holds both equal.
+The operator cannot delete pods, Leases or sessions, and reads no Secret by name: it lists them to say which keys are missing.
+*/}}
+{{- define "tso.sessionRules" -}}
+- apiGroups: [tradeops.dev]
+  resources: [tradingsessions]
+  verbs: [get, list, watch]
+- apiGroups: [tradeops.dev]
+  resources: [tradingsessions/status]
+  verbs: [get, patch]
+# `update` is what traders renew the Lease by; the operator can hand out only what it holds.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch, create, patch, update]
+# `delete`: configurations that no pod runs any more are dropped.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services, serviceaccounts]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [get, create, patch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/* What it may do in its own namespace: read the profiles, by name. */}}
+{{- define "tso.ownRules" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+  resourceNames: [{{ .Values.profiles.configMapName }}]
+{{- end -}}

@@ -1,0 +1,1 @@
+"""Keeps the chart equal to what it is made from; `python -m ops.chart sync` copies, `check` tells what differs."""
