@@ -36,6 +36,7 @@ class PodFacts:
     is_ready: bool
     is_deleting: bool
     problem: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The operator's hands: the API server, kopf's watches, clocks, metrics."""

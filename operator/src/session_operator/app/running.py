@@ -1,0 +1,110 @@
+"""The operator, wired: fill the world, then watch, reconcile, list anew and answer probes until a signal comes.
+
+If any part ends, the process ends: the kubelet starts it anew with an empty memory, which is all that it needs, since
+everything it knows stands in the API server.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import structlog
+
+from session_operator.adapters.api import KubernetesApi, connect
+from session_operator.adapters.clocks import MachineClock
+from session_operator.adapters.measures import PrometheusMeasures
+from session_operator.adapters.recording import EventRecorder
+from session_operator.adapters.watching import Watcher
+from session_operator.app.http import health_application, metrics_application, serve
+from session_operator.app.schemas import profile_validator
+from session_operator.app.settings import Settings
+from session_operator.domain.decide import Terms
+from session_operator.domain.profiles import ProfileSource
+from session_operator.engine.reconciling import Reconciler
+from session_operator.engine.relisting import Relister
+from session_operator.engine.watchfulness import Watchfulness
+from session_operator.engine.worlds import World
+
+LONGEST_WAIT_SECONDS = 120.0
+OVERDUE_LISTS = 4
+
+log = structlog.get_logger()
+
+
+def build_terms(settings: Settings) -> Terms:
+    """Say what holds for all sessions."""
+    where = f"{settings.own_namespace}/{settings.profiles_configmap}"
+    return Terms(
+        trader_image=settings.trader_image,
+        profile_source=ProfileSource(where, profile_validator()),
+        resync_seconds=settings.resync_seconds,
+        report_seconds=settings.report_seconds,
+    )
+
+
+class Operator:
+    """The operator's parts; lives inside one event loop."""
+
+    def __init__(self, settings: Settings, api: KubernetesApi) -> None:
+        clock = MachineClock()
+        self.settings = settings
+        self.world = World()
+        self.watchfulness = Watchfulness()
+        self.measures = PrometheusMeasures()
+        self.reconciler = Reconciler(
+            self.world,
+            build_terms(settings),
+            cluster=api,
+            recorder=EventRecorder(api, clock),
+            clock=clock,
+            measures=self.measures,
+        )
+        wake = self.reconciler.queue.add
+        self.relister = Relister(
+            self.world,
+            self.watchfulness,
+            cluster=api,
+            clock=clock,
+            wake=wake,
+            namespaces=settings.namespaces,
+            profiles=(settings.own_namespace, settings.profiles_configmap),
+        )
+        self.watcher = Watcher(self.world, self.watchfulness, wake=wake, clock=clock, namespaces=settings.namespaces)
+        self.is_ready = False
+        self._clock = clock
+
+    def complaints(self) -> tuple[str, ...]:
+        """Say why the process should be started anew, if it should."""
+        limit = OVERDUE_LISTS * self.settings.relist_seconds
+        found = self.watchfulness.complaints(self._clock.monotonic(), limit)
+        waited = self.reconciler.queue.longest_wait_seconds()
+        return (*found, f"a session waits for {waited:.0f} s") if waited > LONGEST_WAIT_SECONDS else found
+
+    async def run(self) -> None:
+        """Work until a signal ends the process."""
+        settings = self.settings
+        async with AsyncExitStack() as stack:
+            health = health_application(self.complaints, lambda: self.is_ready)
+            await stack.enter_async_context(serve(health, settings.host, settings.health_port))
+            metrics = metrics_application(self.measures.exposition)
+            await stack.enter_async_context(serve(metrics, settings.host, settings.metrics_port))
+            await self.relister.fill()
+            self.is_ready = True
+            log.info("operator_ready", namespaces=settings.namespaces or "all", sessions=len(self.world.session_keys()))
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self.reconciler.work()) for _ in range(settings.workers)]
+                tasks.append(group.create_task(self.relister.keep_lists(settings.relist_seconds)))
+                tasks.append(group.create_task(self.relister.keep_profiles(settings.profiles_seconds)))
+                await self.watcher.run()
+                for task in tasks:
+                    task.cancel()
+        log.info("operator_stopped")
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator.
+
+    Raises:
+        OperatorError: the API server cannot be reached, refuses, or lacks the CRD.
+    """
+    async with connect(settings.request_seconds) as api:
+        await Operator(settings, api).run()

@@ -1,0 +1,74 @@
+"""From Kubernetes' bodies to the few facts that the operator keeps: of a Secret no value, of a pod no template."""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from session_operator.domain.names import ANNOTATION_CONFIG, LABEL_SESSION
+from session_operator.domain.observed import PodFacts, SecretFacts
+from session_operator.domain.sessions import Manifest
+
+LONGEST_PROBLEM = 300
+# Reasons by which a container waits without anything being wrong.
+STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+
+
+def read_secret(body: Manifest) -> SecretFacts:
+    """Keep which keys have a value, and the scheme of `url`."""
+    data: Mapping[str, str] = body.get("data") or {}
+    return SecretFacts(frozenset(key for key, value in data.items() if value), _scheme(data.get("url", "")))
+
+
+def _scheme(encoded: str) -> str:
+    try:
+        text = base64.b64decode(encoded).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    scheme, separator, _ = text.strip().partition("://")
+    return scheme if separator else ""
+
+
+def read_pod(body: Manifest) -> PodFacts:
+    """Keep a pod's configuration, readiness and what ails it."""
+    metadata, status = body["metadata"], body.get("status") or {}
+    is_ready = any(
+        each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ()
+    )
+    is_deleting = "deletionTimestamp" in metadata
+    return PodFacts(
+        name=metadata["name"],
+        config_hash=(metadata.get("annotations") or {}).get(ANNOTATION_CONFIG, ""),
+        is_ready=is_ready and not is_deleting,
+        is_deleting=is_deleting,
+        problem=next(_ailments(body), "")[:LONGEST_PROBLEM],
+        session=(metadata.get("labels") or {}).get(LABEL_SESSION, ""),
+    )
+
+
+def _ailments(body: Manifest) -> Iterator[str]:
+    status = body.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            yield f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}"
+    for container in status.get("containerStatuses") or ():
+        yield from _container(container)
+    if "deletionTimestamp" in body["metadata"]:
+        yield "is being deleted"
+
+
+def _container(container: Mapping[str, Any]) -> Iterator[str]:
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    last = (container.get("lastState") or {}).get("terminated") or {}
+    ended = (container.get("state") or {}).get("terminated") or last
+    words = _last_line(ended.get("message", ""))
+    if waiting and waiting.get("reason") not in STARTING:
+        yield f"{waiting.get('reason')}: {words or waiting.get('message', '')}"
+    elif ended:
+        code = f"exit code {ended.get('exitCode')}"
+        yield f"{ended.get('reason', 'Terminated')} ({code}): {words}" if words else f"{ended.get('reason')} ({code})"
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

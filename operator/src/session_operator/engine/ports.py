@@ -1,0 +1,67 @@
+"""What the engine needs of the outside, as Protocols; `adapters/` has the real ones, tests have theirs."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from session_operator.domain.actions import Emit
+from session_operator.domain.sessions import Session
+from session_operator.kinds import Kind
+
+
+class Clock(Protocol):
+    """Machine time."""
+
+    def monotonic(self) -> float:
+        """Seconds for measuring."""
+
+    def now(self) -> str:
+        """The moment, as Kubernetes writes it."""
+
+
+class Cluster(Protocol):
+    """What is asked of the API server."""
+
+    async def find(self, kind_name: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """Get one object by name, or None."""
+
+    async def apply(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply one object."""
+
+    async def apply_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply the whole status of a session."""
+
+    async def delete(self, kind_name: str, namespace: str, name: str, uid: str) -> None:
+        """Delete one object if it still has that UID."""
+
+
+class Lister(Protocol):
+    """What is listed at the API server."""
+
+    async def list(self, kind: Kind, namespace: str | None = None) -> tuple[list[dict[str, Any]], int]:
+        """List a kind; returns the list's own resource version too."""
+
+    async def find(self, kind_name: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """Get one object by name, or None."""
+
+
+class Recorder(Protocol):
+    """Where events go."""
+
+    async def emit(self, session: Session, event: Emit) -> None:
+        """Write one event."""
+
+
+class Measures(Protocol):
+    """What the operator measures of itself."""
+
+    def reconciled(self, seconds: float) -> None:
+        """Count a look at a session and how long it took."""
+
+    def failed(self, error: str) -> None:
+        """Count a failure by the error's class."""
+
+    def phase(self, namespace: str, name: str, phase: str) -> None:
+        """Show a session's phase."""
+
+    def gone(self, namespace: str, name: str) -> None:
+        """Stop showing a session."""
