@@ -158,12 +158,11 @@ class Account(Part):
     broker: Broker = Field(description="Who takes the orders, and with which credentials.")
 
 
-def _lease_text(rule: str) -> str:
-    numbers = ", ".join(
-        f'{name} " + string(self.{name}) + "'
-        for name in ("durationSeconds", "renewDeadlineSeconds", "retryPeriodSeconds")
-    )
-    return f'"{rule}; found {numbers}"'
+def _with_times(message: str) -> str:
+    # `format` and not `+`: the API server estimates the cost of joining strings of unknown length as too high.
+    found = "durationSeconds %d, renewDeadlineSeconds %d, retryPeriodSeconds %d"
+    values = "[self.durationSeconds, self.renewDeadlineSeconds, self.retryPeriodSeconds]"
+    return f'"{message}; found {found}".format({values})'
 
 
 LONG_ENOUGH = (
@@ -184,14 +183,14 @@ class LeaseTimes(Part):
             "self.durationSeconds > self.renewDeadlineSeconds + self.retryPeriodSeconds + 2",
             LONG_ENOUGH,
             lambda it: it.duration_seconds > it.renew_deadline_seconds + it.retry_period_seconds + 2,
-            _lease_text(LONG_ENOUGH),
+            _with_times(LONG_ENOUGH),
             ".durationSeconds",
         ),
         Rule(
             "self.renewDeadlineSeconds * 5 > self.retryPeriodSeconds * 6",
             OFTEN_ENOUGH,
             lambda it: it.renew_deadline_seconds * 5 > it.retry_period_seconds * 6,
-            _lease_text(OFTEN_ENOUGH),
+            _with_times(OFTEN_ENOUGH),
             ".renewDeadlineSeconds",
         ),
     )

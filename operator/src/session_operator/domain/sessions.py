@@ -13,6 +13,9 @@ from pydantic import ValidationError
 from session_operator.domain.names import API_VERSION, KIND
 from session_operator.model import Spec
 
+# A value longer than this says less than the message beside it.
+LONGEST_VALUE = 120
+
 Manifest = Mapping[str, Any]
 
 
@@ -58,7 +61,8 @@ def describe(error: ValidationError) -> str:
     found = []
     for each in error.errors(include_url=False):
         path = ".".join(("spec", *(str(part) for part in each["loc"])))
-        value = "" if isinstance(each["input"], dict | Mapping) else f", was {each['input']!r}"
+        shown = repr(each["input"])
+        value = f", was {shown}" if len(shown) <= LONGEST_VALUE else ""
         found.append(f"{path}: {each['msg'].removeprefix('Value error, ')}{value}")
     return "; ".join(found)
 

@@ -1,0 +1,155 @@
+"""`kubectl tsn`: look at a session, kill it, release a kill.
+
+A plugin is started by kubectl and so asks kubectl for everything: contexts, credentials of any kind and proxies are as
+the user knows them. Exit codes: 2 for bad input, 1 when the cluster refuses or cannot be reached.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from session_operator.domain.names import GROUP, PLURAL
+from session_operator.plugin import describe
+
+RESOURCE = f"{PLURAL}.{GROUP}"
+POLL_SECONDS = 0.3
+Session = dict[str, Any]
+
+
+class BadInput(click.ClickException):  # click's own naming: ClickException, BadParameter
+    """What the user asked for cannot be; exit code 2."""
+
+    exit_code = 2
+
+
+class Kubectl:
+    """kubectl, with the flags that the user gave to the plugin."""
+
+    def __init__(self, flags: Sequence[str]) -> None:
+        program = shutil.which("kubectl")
+        if program is None:
+            raise click.ClickException("kubectl is not in the PATH; the plugin reaches the cluster through it")
+        self._command = [program, *flags]
+
+    def run(self, *arguments: str) -> str:
+        """Run kubectl and return what it printed."""
+        done = subprocess.run(  # noqa: S603  # the program found above, arguments as a list, no shell
+            [*self._command, *arguments], capture_output=True, text=True, check=False, timeout=60
+        )
+        if done.returncode == 0:
+            return done.stdout
+        words = done.stderr.strip() or f"kubectl ended with code {done.returncode}"
+        if "NotFound" in words or "is invalid" in words or "doesn't have a resource type" in words:
+            raise BadInput(words)
+        raise click.ClickException(words)
+
+    def session(self, name: str) -> Session:
+        """Read one session."""
+        found: Session = json.loads(self.run("get", RESOURCE, name, "-o", "json"))
+        return found
+
+    def patch(self, name: str, kill_switch: dict[str, Any]) -> None:
+        """Change the kill switch of one session."""
+        body = json.dumps({"spec": {"killSwitch": kill_switch}})
+        self.run("patch", RESOURCE, name, "--type", "merge", "-p", body)
+
+    def wait(self, name: str, seconds: float, is_done: Callable[[Session], bool]) -> Session | None:
+        """Read the session until that holds; None if it does not in time."""
+        end = time.monotonic() + seconds
+        while True:
+            found = self.session(name)
+            if is_done(found):
+                return found
+            if time.monotonic() >= end:
+                return None
+            time.sleep(POLL_SECONDS)
+
+
+def _kill_of(session: Session) -> dict[str, Any]:
+    found: dict[str, Any] = (session.get("status") or {}).get("kill") or {}
+    return found
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-n", "--namespace", help="Namespace of the session; default: that of the context.")
+@click.option("--context", "context_name", help="Context of the kubeconfig.")
+@click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Path of a kubeconfig.")
+@click.pass_context
+def main(context: click.Context, namespace: str | None, context_name: str | None, kubeconfig: str | None) -> None:
+    """Look at trading sessions, kill them, release kills."""
+    given = {"--namespace": namespace, "--context": context_name, "--kubeconfig": kubeconfig}
+    context.obj = [f"{flag}={value}" for flag, value in given.items() if value]
+
+
+def _kubectl(context: click.Context, namespace: str | None) -> Kubectl:
+    flags = [*context.obj, *([f"--namespace={namespace}"] if namespace else [])]
+    return Kubectl(flags)
+
+
+in_namespace = click.option("-n", "--namespace", help="Namespace of the session; default: that of the context.")
+
+
+@main.command()
+@click.argument("name")
+@in_namespace
+@click.pass_context
+def status(context: click.Context, name: str, namespace: str | None) -> None:
+    """Show what a session does: leader, configuration, positions, conditions."""
+    Console(highlight=False, soft_wrap=True).print(describe(_kubectl(context, namespace).session(name)))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--reason", required=True, help="Why; stands in the journal, in status and in the event.")
+@click.option("--wait", "seconds", type=click.FloatRange(0), default=30.0, show_default=True, help="Wait until flat.")
+@in_namespace
+@click.pass_context
+def kill(context: click.Context, name: str, reason: str, seconds: float, namespace: str | None) -> None:
+    """Cancel everything, go flat and stay so until released."""
+    if not reason.strip():
+        raise BadInput("--reason must say why, was empty")
+    kubectl = _kubectl(context, namespace)
+    standing = _kill_of(kubectl.session(name))
+    kubectl.patch(name, {"engaged": True, "reason": reason, "release": ""})
+    if standing:
+        click.echo(f"kill {standing['id']} stands already ({standing.get('reason') or 'no reason given'})")
+    else:
+        click.echo(f"kill engaged on {name}")
+    if seconds == 0:
+        return
+    flat = kubectl.wait(name, seconds, lambda found: bool(_kill_of(found).get("flatAt")))
+    if flat is None:
+        raise click.ClickException(
+            f"{name} did not report to be flat within {seconds:g} s; see: kubectl tsn status {name}"
+        )
+    click.echo(f"flat at {_kill_of(flat)['flatAt']} (kill {_kill_of(flat)['id']})")
+
+
+@main.command()
+@click.argument("name")
+@click.option("--wait", "seconds", type=click.FloatRange(0), default=30.0, show_default=True, help="Wait until lifted.")
+@in_namespace
+@click.pass_context
+def release(context: click.Context, name: str, seconds: float, namespace: str | None) -> None:
+    """Lift the kill that stands."""
+    kubectl = _kubectl(context, namespace)
+    standing = _kill_of(kubectl.session(name))
+    if not standing:
+        raise BadInput(f"{name} has no kill that stands: there is nothing to release")
+    kubectl.patch(name, {"engaged": False, "reason": "", "release": standing["id"]})
+    click.echo(f"release of kill {standing['id']} asked for")
+    if seconds and kubectl.wait(name, seconds, lambda found: _kill_of(found).get("id") != standing["id"]) is None:
+        raise click.ClickException(
+            f"kill {standing['id']} still stands after {seconds:g} s; see: kubectl tsn status {name}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
