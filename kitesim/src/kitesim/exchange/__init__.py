@@ -1,0 +1,1 @@
+"""The exchange: users, orders, matching, positions and money. No sockets, no asyncio."""

@@ -1,0 +1,185 @@
+"""What the broker refuses at once, before an order exists: every InputException of the order routes.
+
+Texts in double quotes are Kite's own where the project has seen them in public logs and forum threads; the others say
+the same in plain words. Source of the rules beside each check.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from kitesim.errors import InputRefused
+from kitesim.exchange.orders import OrderRequest, Terms
+from kitesim.market.instruments import Instrument
+from kitesim.market.market import Market
+from kitesim.market.quotes import Quote
+
+Form = Mapping[str, str]
+TRANSACTION_TYPES = ("BUY", "SELL")
+ORDER_TYPES = ("MARKET", "LIMIT", "SL", "SL-M")
+VALIDITIES = ("DAY", "IOC")
+# CNC is delivery of shares; NRML carries derivatives. https://kite.trade/docs/connect/v3/orders/
+PRODUCTS = {"NSE": ("CNC", "MIS"), "BSE": ("CNC", "MIS"), "NFO": ("NRML", "MIS"), "BFO": ("NRML", "MIS")}
+# "tag: alphanumeric, max 20 chars": https://kite.trade/docs/connect/v3/orders/
+_TAG = re.compile(r"[A-Za-z0-9]{1,20}")
+_NO_PROTECTION = (
+    "Market orders without market protection are not allowed via API. "
+    "Please set market protection or use a Limit order."
+)
+_MOST_QUANTITY = 10_000_000
+
+
+def required(form: Form, field: str) -> str:
+    """Return a field that must be there."""
+    value = form.get(field, "").strip()
+    if not value:
+        raise InputRefused(f"Missing or empty field `{field}`")
+    return value
+
+
+def chosen(form: Form, field: str, values: tuple[str, ...]) -> str:
+    """Return a field that must have one of these values."""
+    value = required(form, field)
+    if value not in values:
+        raise InputRefused(f"Invalid `{field}`. Expected one of {', '.join(values)}, was {value[:40]!r}.")
+    return value
+
+
+def whole(form: Form, field: str) -> int:
+    """Return a field that must be a whole number from 0 up."""
+    value = required(form, field)
+    if not value.isascii() or not value.isdigit() or int(value) > _MOST_QUANTITY:
+        raise InputRefused(f"Invalid `{field}`. Expected a whole number, was {value[:40]!r}.")
+    return int(value)
+
+
+def paise(form: Form, field: str, instrument: Instrument, name: str) -> int:
+    """Return a price field in paise; it must be above zero and on the tick grid."""
+    value = required(form, field)
+    try:
+        price = Decimal(value) * 100
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not price.is_finite() or not 0 < price < 4_000_000_000:
+        raise InputRefused(f"Invalid `{field}`. Expected rupees above 0, was {value[:40]!r}.")
+    if price % instrument.tick:
+        raise InputRefused(
+            f"Tick size for this script is {instrument.tick / 100:.2f}. "
+            f"Kindly enter {name} in the multiple of tick size for this script"
+        )
+    return int(price)
+
+
+def protection(form: Form, order_type: str) -> float:
+    """Return the market protection in percent; MARKET and SL-M must have one since 2026-04-01.
+
+    Refusal: https://kite.trade/forum/discussion/comment/52991; -1 or above 0 to 100: the orders page.
+    """
+    if order_type not in ("MARKET", "SL-M"):
+        return 0.0
+    text = form.get("market_protection", "").strip() or "0"
+    try:
+        percent = float(text)
+    except ValueError:
+        raise InputRefused(f"Invalid `market_protection`. Expected -1 or 0 to 100, was {text[:40]!r}.") from None
+    if percent == 0:
+        raise InputRefused(_NO_PROTECTION)
+    if percent != -1 and not 0 < percent <= 100:
+        raise InputRefused(f"Invalid `market_protection`. Expected -1 or 0 to 100, was {text[:40]!r}.")
+    return percent
+
+
+def check_quantity(instrument: Instrument, quantity: int) -> None:
+    """Refuse what the exchange cannot trade in one order: lots and freeze quantity."""
+    if quantity <= 0:
+        raise InputRefused(f"Invalid `quantity`. Expected a number above 0, was {quantity}.")
+    if quantity % instrument.lot:
+        raise InputRefused(f"Quantity should be a multiple of the lot size {instrument.lot}, was {quantity}.")
+    if instrument.freeze and quantity > instrument.freeze:
+        raise InputRefused(
+            f"Quantity {quantity} is above the freeze quantity of {instrument.freeze} for {instrument.symbol}. "
+            "Place several orders."
+        )
+
+
+def check_prices(terms: Terms, is_buy: bool, quote: Quote, refuse_passed_trigger: bool) -> None:
+    """Refuse prices outside the circuit limits and stops that make no sense."""
+    lower, upper = quote.lower_circuit, quote.upper_circuit
+    # Text of the leg rejection in zerodha/kiteconnect-mocks, gtt_get_order.json.
+    if terms.price and terms.price < lower:
+        raise InputRefused(
+            f"Your order price is lower than the current lower circuit limit of {lower / 100:g}. "
+            "Place an order within the daily range."
+        )
+    if terms.price and terms.price > upper:
+        raise InputRefused(
+            f"Your order price is higher than the current upper circuit limit of {upper / 100:g}. "
+            "Place an order within the daily range."
+        )
+    if not terms.waits_for_trigger:
+        return
+    side, trigger = "buy" if is_buy else "sell", terms.trigger_price
+    if trigger > upper:
+        raise InputRefused(
+            f"Trigger price for stoploss {side} orders cannot be above the upper circuit price. "
+            f"Please try placing the order with trigger price below {upper / 100:g}."
+        )
+    if trigger < lower:
+        raise InputRefused(
+            f"Trigger price for stoploss {side} orders cannot be below the lower circuit price. "
+            f"Please try placing the order with trigger price above {lower / 100:g}."
+        )
+    if terms.order_type == "SL" and (terms.price < trigger if is_buy else terms.price > trigger):
+        relation = "lower" if is_buy else "higher"
+        raise InputRefused(f"Trigger price for stoploss {side} orders should be {relation} than the limit price")
+    if refuse_passed_trigger and (trigger <= quote.last if is_buy else trigger >= quote.last):
+        relation = "higher" if is_buy else "lower"
+        raise InputRefused(f"Trigger price for stoploss {side} orders should be {relation} than the last traded price")
+
+
+def terms_of(form: Form, instrument: Instrument) -> Terms:
+    """Return the terms of a form that has all fields its order type asks for."""
+    order_type = chosen(form, "order_type", ORDER_TYPES)
+    quantity = whole(form, "quantity")
+    check_quantity(instrument, quantity)
+    disclosed = whole(form, "disclosed_quantity") if form.get("disclosed_quantity") else 0
+    if disclosed > quantity:
+        raise InputRefused(f"Invalid `disclosed_quantity`. Expected at most {quantity}, was {disclosed}.")
+    return Terms(
+        quantity=quantity,
+        order_type=order_type,
+        price=paise(form, "price", instrument, "price") if order_type in ("LIMIT", "SL") else 0,
+        trigger_price=(
+            paise(form, "trigger_price", instrument, "trigger price") if order_type in ("SL", "SL-M") else 0
+        ),
+        validity=chosen(form, "validity", VALIDITIES) if form.get("validity") else "DAY",
+        disclosed_quantity=disclosed,
+        market_protection=protection(form, order_type),
+    )
+
+
+def placed(variety: str, form: Form, market: Market, refuse_passed_trigger: bool) -> OrderRequest:
+    """Return the request that a form of `POST /orders/{variety}` makes.
+
+    Raises:
+        InputRefused: a field is missing or wrong; the message says which and what would be right.
+    """
+    if variety != "regular":
+        raise InputRefused(f"Invalid `variety`. This exchange serves regular orders, was {variety[:40]!r}.")
+    if form.get("autoslice", "").lower() == "true":
+        raise InputRefused("Invalid `autoslice`. This exchange does not slice orders; place several.")
+    exchange, symbol = required(form, "exchange"), required(form, "tradingsymbol")
+    quote = market.find(f"{exchange}:{symbol}")
+    if quote is None:
+        raise InputRefused("The instrument you are placing an order for has either expired or does not exist.")
+    instrument = quote.instrument
+    if instrument.is_index:
+        raise InputRefused(f"{instrument.symbol} is an index and cannot be traded.")
+    transaction_type = chosen(form, "transaction_type", TRANSACTION_TYPES)
+    product = chosen(form, "product", PRODUCTS[instrument.exchange])
+    tag = form.get("tag") or None
+    if tag is not None and not _TAG.fullmatch(tag):
+        raise InputRefused(f"Invalid `tag`. Expected at most 20 letters and digits, was {tag[:40]!r}.")
+    terms = terms_of(form, instrument)
+    check_prices(terms, transaction_type == "BUY", quote, refuse_passed_trigger)
+    return OrderRequest(instrument, variety, transaction_type, product, terms, tag)

@@ -1,0 +1,166 @@
+"""The whole exchange without its sockets: clock, market, desk, users, limits, faults, truth log.
+
+It is driven from outside: the server calls `pulse` with a slice of the instruments, and the web layer calls the rest.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import date
+
+from kitesim.calendars import load_calendar
+from kitesim.clocks import DAY, MarketClock, at, day_of, iso, machine_unix_ns
+from kitesim.config import SimulatorConfig
+from kitesim.exchange.accounts import Account, MarginRates
+from kitesim.exchange.desk import Desk
+from kitesim.exchange.orders import Order
+from kitesim.exchange.timers import Timers
+from kitesim.faults import Faults
+from kitesim.limits import RateLimiter
+from kitesim.market.market import Market
+from kitesim.market.master import build_master, load_instruments, shapes
+from kitesim.market.paths import Paths
+from kitesim.seeds import stream
+from kitesim.stream.hub import Hub
+from kitesim.truth import TruthLog
+from kitesim.users import User, Users
+
+logger = logging.getLogger(__name__)
+
+
+class Simulator:
+    """One exchange and its broker."""
+
+    def __init__(self, config: SimulatorConfig, timers: Timers, clock: MarketClock | None = None) -> None:
+        """Build the market of the configured day.
+
+        Raises:
+            ConfigInvalid: the calendar file is wrong.
+        """
+        self.config = config
+        self.calendar = load_calendar(config.market, config.calendar_file)
+        day = config.date or today()
+        self.clock = clock or MarketClock(at(day, config.start), config.speed)
+        self.log = TruthLog(self.clock.now_ns, machine_unix_ns, config.log_capacity)
+        content = load_instruments()
+        self.master = build_master(content, self.calendar, day)
+        paths = Paths(config.seed, day, shapes(content), sleeps=config.market == "nse")
+        self.market = Market(config.seed, self.master, paths, self.clock.now_ns())
+        self.users = Users(config.rules.single_session, config.rules.token_expiry)
+        self.accounts: dict[str, Account] = {}
+        self.limiter = RateLimiter(config.limits, machine_unix_ns, lambda: self.clock.now_ns() // DAY)
+        self.faults = Faults(stream(config.seed, "faults"))
+        first_order_id = config.first_order_id or machine_unix_ns() // 1_000_000 * 1_000_000
+        self.desk = Desk(
+            config=config,
+            market=self.market,
+            calendar=self.calendar,
+            timers=timers,
+            log=self.log,
+            now_ns=self.clock.now_ns,
+            first_order_id=first_order_id,
+        )
+        self.hub = Hub(self.market.quotes)
+        self.hub.on_update = self._update_copies
+        self.desk.listeners.append(self._order_update)
+        self._open_exchanges = {name for name in self.calendar.sessions if self._is_open(name, self.clock.now_ns())}
+        for user in config.users:
+            self.add_user(user.user_id, user.funds, user.api_key, user.api_secret)
+
+    def add_user(
+        self, user_id: str, funds: float | None = None, api_key: str | None = None, api_secret: str | None = None
+    ) -> User:
+        """Return the user, made when he does not exist; with `funds` his book is emptied and his money set."""
+        user = self.users.find(user_id)
+        if user is None:
+            user = self.users.add(user_id, api_key, api_secret)
+        elif funds is None:
+            return user
+        old = self.accounts.get(user_id)
+        if old is not None:
+            self.desk.empty_book(old)
+        rates = MarginRates(self.config.margins.derivatives, self.config.margins.intraday_equity)
+        cash = round((self.config.funds if funds is None else funds) * 100)
+        account = Account(user_id, cash, rates, self.market.quotes.__getitem__)
+        self.accounts[user_id] = account
+        self.desk.open_account(account)
+        return user
+
+    def instruments(self) -> Sequence[int]:
+        """Return all tokens in the order in which they must move: an index before its futures."""
+        return list(self.market.quotes)
+
+    def pulse(self, tokens: Sequence[int], now_ns: int) -> None:
+        """Let these instruments tick, orders match, and subscribers know."""
+        if day_of(now_ns) != self.market.day:
+            self._start_day(now_ns)
+        if self.calendar.mode == "nse":
+            self._close_sessions(now_ns)
+            tokens = [
+                token for token in tokens if self.market.quotes[token].instrument.exchange in self._open_exchanges
+            ]
+        self.market.advance(tokens, now_ns)
+        self.desk.on_ticks(tokens)
+        self.hub.publish(tokens)
+
+    def force_price(self, instrument: str, rupees: float, hold_seconds: float) -> None:
+        """Put an instrument at a price at once; hold it for machine seconds.
+
+        Raises:
+            ControlRefused: no such instrument, or no such price.
+        """
+        now = self.clock.now_ns()
+        hold_ns = int(hold_seconds * max(self.clock.speed, 0) * 1e9)
+        moved = list(self.market.force(instrument, rupees, hold_ns, now))
+        self.log.write("price_forced", instrument=instrument, price=rupees, hold_seconds=hold_seconds)
+        self.desk.on_ticks(moved)
+        self.hub.publish(moved)
+
+    def clock_row(self) -> dict[str, object]:
+        """Return the answer of `GET /sim/clock`."""
+        now = self.clock.now_ns()
+        return {
+            "market_time": iso(now),
+            "market_time_ns": now,
+            "speed": self.clock.speed,
+            "market_open": self.calendar.any_open(now),
+            "market": self.calendar.mode,
+        }
+
+    def _is_open(self, exchange: str, now_ns: int) -> bool:
+        return self.calendar.is_open(exchange, now_ns)
+
+    def _close_sessions(self, now_ns: int) -> None:
+        for exchange in self.calendar.sessions:
+            is_open = self._is_open(exchange, now_ns)
+            if is_open and exchange not in self._open_exchanges:
+                self._open_exchanges.add(exchange)
+                self.log.write("session_opened", exchange=exchange)
+            elif not is_open and exchange in self._open_exchanges:
+                self._open_exchanges.discard(exchange)
+                self.desk.close_session(exchange)
+                self.log.write("session_closed", exchange=exchange)
+
+    def _start_day(self, now_ns: int) -> None:
+        """At midnight: the exchange's own hours settle the day; an always-open market only starts new figures."""
+        if self.calendar.mode == "nse":
+            self._close_sessions(now_ns)
+            self.desk.close_day()
+        self.market.start_day(now_ns)
+        self.log.write("day_started", date=self.market.day.isoformat())
+
+    def _update_copies(self, user_id: str, order: Order) -> int:
+        fault = self.faults.strike("update", time.monotonic_ns(), user_id, tag=order.request.tag)
+        if fault is None:
+            return 1
+        return 0 if fault.kind == "updates-lost" else 2
+
+    def _order_update(self, account: Account, order: Order, status: str) -> None:
+        user = self.users.find(account.user_id)
+        assert user is not None, f"an account without a user, was {account.user_id!r}"
+        self.hub.order_update(user, order, status)
+
+
+def today() -> date:
+    """Return the date in India."""
+    return day_of(machine_unix_ns())

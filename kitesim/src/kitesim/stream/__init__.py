@@ -1,0 +1,1 @@
+"""The WebSocket: binary packets, order frames, connections."""

@@ -1,0 +1,1 @@
+"""HTTP: Kite's routes, the control routes, the page."""

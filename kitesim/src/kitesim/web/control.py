@@ -1,0 +1,216 @@
+"""The control routes: log in without a page, read the clock and the truth, move prices, make faults.
+
+Open on loopback; from elsewhere they ask for `Authorization: Bearer TOKEN`.
+"""
+
+import hmac
+import ipaddress
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from kitesim.clocks import SECOND, machine_unix_ns
+from kitesim.errors import ControlRefused
+from kitesim.faults import FaultSpec
+from kitesim.simulator import Simulator
+from kitesim.web.replies import SIMULATOR
+
+CONTROL_TOKEN = web.AppKey("control_token", str)
+UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,20}$")]
+_LARGEST_PAGE = 10_000
+Handler = Callable[[Simulator, web.Request], Awaitable[object]]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class LoginBody(_Body):
+    """`POST /sim/login`."""
+
+    user_id: UserId
+
+
+class UserBody(_Body):
+    """`POST /sim/user`."""
+
+    user_id: UserId
+    funds: float = Field(ge=0, le=1e13, allow_inf_nan=False)
+
+
+class PriceBody(_Body):
+    """`POST /sim/price`: rupees, and machine seconds for which the price stays."""
+
+    instrument: str
+    price: float = Field(gt=0, le=4e7, allow_inf_nan=False)
+    hold_seconds: float = Field(0.0, ge=0, le=86_400)
+
+
+class ClockBody(_Body):
+    """`POST /sim/clock`: another speed, a move forward, or both."""
+
+    speed: float | None = Field(None, ge=0, le=100_000)
+    advance_seconds: float = Field(0.0, ge=0, le=366 * 86_400)
+
+
+async def _body(request: web.Request, model: type[_Model]) -> _Model:
+    try:
+        return model.model_validate_json(await request.read())
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in error.errors())
+        raise ControlRefused(problems) from error
+
+
+async def login(simulator: Simulator, request: web.Request) -> object:
+    """Give a request token to a user, who is made when he does not exist."""
+    body = await _body(request, LoginBody)
+    user = simulator.add_user(body.user_id)
+    token = simulator.users.request_token(user, simulator.clock.now_ns())
+    return {"api_key": user.api_key, "api_secret": user.api_secret, "request_token": token}
+
+
+async def user(simulator: Simulator, request: web.Request) -> object:
+    """Set a user's funds and empty his book."""
+    body = await _body(request, UserBody)
+    made = simulator.add_user(body.user_id, body.funds)
+    return {"user_id": made.user_id, "api_key": made.api_key, "funds": body.funds}
+
+
+async def clock(simulator: Simulator, _: web.Request) -> object:
+    """Tell market time."""
+    return simulator.clock_row()
+
+
+async def set_clock(simulator: Simulator, request: web.Request) -> object:
+    """Change the speed of market time, or move it forward."""
+    body = await _body(request, ClockBody)
+    if body.speed is not None:
+        simulator.clock.set_speed(body.speed)
+    simulator.clock.advance(int(body.advance_seconds * SECOND))
+    return simulator.clock_row()
+
+
+async def price(simulator: Simulator, request: web.Request) -> object:
+    """Force a price."""
+    body = await _body(request, PriceBody)
+    simulator.force_price(body.instrument, body.price, body.hold_seconds)
+    quote = simulator.market.find(body.instrument)
+    assert quote is not None
+    return {"instrument": body.instrument, "last_price": quote.last / 100}
+
+
+async def log(simulator: Simulator, request: web.Request) -> object:
+    """Page through the truth log."""
+    since, limit = (_number(request, name, default) for name, default in (("since", 0), ("limit", 1000)))
+    entries, following = simulator.log.page(since, min(limit, _LARGEST_PAGE))
+    return web.Response(text=f'{{"entries":[{",".join(entries)}],"next":{following}}}', content_type="application/json")
+
+
+def _number(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ControlRefused(f"{name}: expected a whole number from 0 up, was {text[:40]!r}")
+    return int(text)
+
+
+async def state(simulator: Simulator, request: web.Request) -> object:
+    """Tell a user's book, positions and margins, and the last prices; without a user only the prices."""
+    prices = {quote.instrument.key: quote.last / 100 for quote in simulator.market.quotes.values()}
+    answer: dict[str, object] = {
+        "clock": simulator.clock_row(),
+        "last_prices": prices,
+        "users": list(simulator.accounts),
+    }
+    user_id = request.query.get("user_id")
+    if user_id is None:
+        return answer
+    account = simulator.accounts.get(user_id)
+    if account is None:
+        raise ControlRefused(f"user_id: no user is called {user_id[:40]!r}", 404)
+    return answer | {
+        "user_id": user_id,
+        "orders": [json.loads(order.history[-1]) for order in account.orders.values()],
+        "trades": [trade.row() for trade in account.trades],
+        "positions": account.position_rows(),
+        "holdings": account.holding_rows(),
+        "margins": account.margins_row(),
+    }
+
+
+async def faults(simulator: Simulator, _: web.Request) -> object:
+    """List the faults at work."""
+    return {"faults": simulator.faults.rows()}
+
+
+async def add_fault(simulator: Simulator, request: web.Request) -> object:
+    """Put a fault to work."""
+    spec = await _body(request, FaultSpec)
+    try:
+        fault = simulator.faults.add(spec, machine_unix_ns())
+    except re.error as error:
+        raise ControlRefused(f"path: no regular expression: {error}") from error
+    simulator.log.write("fault_added", fault_id=fault.fault_id, fault=spec.kind)
+    return fault.row()
+
+
+async def remove_fault(simulator: Simulator, request: web.Request) -> object:
+    """End a fault."""
+    fault_id = request.match_info["fault_id"]
+    if not simulator.faults.remove(fault_id):
+        raise ControlRefused(f"no fault {fault_id[:40]!r} is at work", 404)
+    simulator.log.write("fault_removed", fault_id=fault_id)
+    return {"removed": fault_id}
+
+
+def _require_control(request: web.Request) -> None:
+    remote = request.remote or ""
+    try:
+        if ipaddress.ip_address(remote.partition("%")[0]).is_loopback:
+            return
+    except ValueError:
+        pass
+    token = request.app[CONTROL_TOKEN]
+    given = request.headers.get("Authorization", "")
+    if not token:
+        raise ControlRefused("control routes are open on loopback only; start kitesim with --control-token FILE", 403)
+    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise ControlRefused("control routes ask for Authorization: Bearer TOKEN, the one of --control-token", 401)
+
+
+def _controlled(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        _require_control(request)
+        answer = await handler(request.app[SIMULATOR], request)
+        return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
+
+    return guarded
+
+
+async def health(request: web.Request) -> web.Response:
+    """Serve `GET /healthz`; open to everybody."""
+    return web.json_response({"status": "ok", "market_time": request.app[SIMULATOR].clock_row()["market_time"]})
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add the routes of this module."""
+    router.add_get("/healthz", health)
+    for method, path, handler in (
+        ("POST", "/sim/login", login),
+        ("POST", "/sim/user", user),
+        ("GET", "/sim/clock", clock),
+        ("POST", "/sim/clock", set_clock),
+        ("POST", "/sim/price", price),
+        ("GET", "/sim/log", log),
+        ("GET", "/sim/state", state),
+        ("GET", "/sim/faults", faults),
+        ("POST", "/sim/faults", add_fault),
+        ("DELETE", "/sim/faults/{fault_id}", remove_fault),
+    ):
+        router.add_route(method, path, _controlled(handler))

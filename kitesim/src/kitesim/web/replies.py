@@ -1,0 +1,155 @@
+"""Envelopes, forms and the guard in front of every Kite route."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from kitesim.clocks import machine_unix_ns
+from kitesim.errors import InputRefused, KiteError, RateLimited, TokenRefused
+from kitesim.exchange.accounts import Account
+from kitesim.faults import FaultSpec
+from kitesim.limits import RequestClass
+from kitesim.simulator import Simulator
+from kitesim.users import INCORRECT, User
+
+logger = logging.getLogger(__name__)
+SIMULATOR = web.AppKey("simulator", Simulator)
+USER = web.RequestKey("user", User)
+KiteHandler = Callable[["Call"], Awaitable[web.StreamResponse]]
+_MOST_FIELDS = 1000
+
+
+class Call:
+    """One authenticated request."""
+
+    def __init__(self, request: web.Request, user: User) -> None:
+        self.request = request
+        self.simulator = request.app[SIMULATOR]
+        self.user = user
+
+    @property
+    def account(self) -> Account:
+        """The account of the user."""
+        return self.simulator.accounts[self.user.user_id]
+
+    def segment(self, name: str) -> str:
+        """Return a part of the path."""
+        return self.request.match_info[name]
+
+    async def form(self) -> dict[str, str]:
+        """Return the fields of a form body; the last of a repeated field counts."""
+        return await form(self.request)
+
+
+async def form(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form body.
+
+    Raises:
+        InputRefused: the body is not a form.
+    """
+    body = await request.read()
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise InputRefused("Invalid body. Expected a form (application/x-www-form-urlencoded) in UTF-8.") from None
+
+
+def success(data: object) -> web.Response:
+    """Return the success envelope: https://kite.trade/docs/connect/v3/response-structure/"""
+    return success_text(json.dumps(data, separators=(",", ":")))
+
+
+def success_text(data: str) -> web.Response:
+    """Return the success envelope around JSON text."""
+    return web.Response(text=f'{{"status":"success","data":{data}}}', content_type="application/json")
+
+
+def failure(error: KiteError) -> web.Response:
+    """Return the error envelope: https://kite.trade/docs/connect/v3/exceptions/"""
+    body = {"status": "error", "message": error.message, "data": error.data, "error_type": error.error_type}
+    return web.json_response(body, status=error.status)
+
+
+def authenticate(request: web.Request) -> User:
+    """Return the user of the `Authorization: token api_key:access_token` header.
+
+    Raises:
+        TokenRefused: no such session.
+    """
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    api_key, _, access_token = credentials.partition(":")
+    if scheme != "token":
+        raise TokenRefused(INCORRECT)
+    simulator = request.app[SIMULATOR]
+    user = simulator.users.check(api_key, access_token, simulator.clock.now_ns())
+    request[USER] = user
+    return user
+
+
+def route(handler: KiteHandler, request_class: RequestClass) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return a handler behind session, rate limit and faults."""
+    slow = request_class in (RequestClass.PLACE, RequestClass.CHANGE)
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        simulator = request.app[SIMULATOR]
+        user = authenticate(request)
+        simulator.limiter.admit(user.user_id, request_class)
+        call = Call(request, user)
+        tag = (await call.form()).get("tag") if simulator.faults.rows() and slow else None
+        before = _strike(call, "before", tag)
+        if before is not None and (reply := await _before(before, request)) is not None:
+            return reply
+        reply = await handler(call)
+        after = _strike(call, "after", tag)
+        if after is not None:
+            return _after(after, request)
+        if slow and simulator.config.latencies.reply_ms:
+            await asyncio.sleep(simulator.config.latencies.reply_ms / 1000)
+        return reply
+
+    return guarded
+
+
+def _strike(call: Call, point: str, tag: str | None) -> FaultSpec | None:
+    request = call.request
+    fault = call.simulator.faults.strike(
+        point, machine_unix_ns(), call.user.user_id, method=request.method, path=request.path, tag=tag
+    )
+    if fault is not None:
+        call.simulator.log.write(
+            "fault", fault=fault.kind, method=request.method, path=request.path, user_id=call.user.user_id, tag=tag
+        )
+    return fault
+
+
+async def _before(fault: FaultSpec, request: web.Request) -> web.StreamResponse | None:
+    match fault.kind:
+        case "delay":
+            await asyncio.sleep(fault.delay_ms / 1000)
+            return None
+        case "rate-limit":
+            raise RateLimited
+        case "bad-gateway":
+            return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
+        case _:
+            return cut(request)
+
+
+def _after(fault: FaultSpec, request: web.Request) -> web.StreamResponse:
+    if fault.kind == "timed-out":
+        # Served with code 400 while the order later filled: https://kite.trade/forum/discussion/comment/35732
+        raise KiteError(
+            "Order request timed out. Please check the order book and confirm before placing again.", status=400
+        )
+    return cut(request)
+
+
+def cut(request: web.Request) -> web.Response:
+    """Cut the connection; the client sees a reset and no reply."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=504, text="the reply was dropped")
