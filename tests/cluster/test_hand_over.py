@@ -59,7 +59,7 @@ def test_a_leader_cut_from_the_api_server_only_is_fenced_by_the_epoch(desk: Desk
     node = desk.session.node_of(old.pod)
 
     begin_ns = time.time_ns()
-    with faults.partitioned(node, from_="api"):
+    with faults.cut(node, from_="api"):
         new, seen_ns = desk.successor(old.epoch, seconds=LEASE_SECONDS + 30)
         assert new.pod != old.pod
         desk.leader(old.epoch)
@@ -83,7 +83,7 @@ def test_a_leader_on_a_node_cut_from_everything_is_succeeded(desk: Desk) -> None
     node = desk.session.node_of(old.pod)
 
     begin_ns = time.time_ns()
-    with faults.partitioned(node, from_="all"):
+    with faults.cut(node, from_="all"):
         new, seen_ns = desk.successor(old.epoch, seconds=LEASE_SECONDS + 30)
         assert new.pod != old.pod
         desk.leader(old.epoch)
