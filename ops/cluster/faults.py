@@ -78,15 +78,14 @@ def restart(node: str, *, abrupt: bool = False, timeout_seconds: float = _HEAL_S
     """
     cluster = kindcluster.current()
     name = _resolved(cluster, node)
-    before = _boot(cluster, name)
     if abrupt:
         cluster.docker.run("kill", name)
         cluster.docker.run("start", name)
     else:
-        cluster.docker.run("restart", "--time", "20", name, timeout_seconds=90)
-    # The old Ready condition outlives the restart, so wait for the kubelet's new start to be reported first.
+        cluster.docker.run("restart", "--time", "10", name, timeout_seconds=90)
+    # The old Ready condition outlives the restart, so wait for a sign of life of the new kubelet first.
     limit = time.monotonic() + timeout_seconds
-    while _boot(cluster, name) in ("", before):
+    while not _lives_again(cluster, name):
         if time.monotonic() > limit:
             raise ClusterError(f"the kubelet of {name} did not report within {timeout_seconds:.0f} s of the restart")
         time.sleep(0.3)
@@ -100,11 +99,22 @@ def _resolved(cluster: Cluster, node: str) -> str:
     return name
 
 
-def _boot(cluster: Cluster, node: str) -> str:
-    """Return the id that each start of a node makes anew, as its kubelet reported it; '' if the API does not answer."""
-    path = "jsonpath={.status.nodeInfo.machineID}"
-    found = cluster.kubectl("get", "node", node, "-o", path, "--request-timeout=5s", check=False, timeout_seconds=15)
-    return found.output if found.code == 0 else ""
+def _lives_again(cluster: Cluster, node: str) -> bool:
+    """Tell whether the node's kubelet renewed its lease since the container started."""
+    command = [
+        "-n",
+        "kube-node-lease",
+        "get",
+        "lease",
+        node,
+        "-o",
+        "jsonpath={.spec.renewTime}",
+        "--request-timeout=5s",
+    ]
+    renewed = cluster.kubectl(*command, check=False, timeout_seconds=15).output
+    started = cluster.docker.run("inspect", "--format", "{{.State.StartedAt}}", node).output
+    # Both are UTC in the same notation; to the microsecond they compare as text.
+    return renewed[:26] > started[:26]
 
 
 def _api_rules(cluster: Cluster, node: str) -> str:
