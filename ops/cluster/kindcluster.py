@@ -118,7 +118,7 @@ def up(*, fsync: bool = False) -> Cluster:
         if _revive(cluster, states):
             return cluster
         with step("remove the half-made cluster"):
-            cluster.kind("delete", "cluster", timeout_seconds=120)
+            _delete_nodes(cluster)
     image = _image(cluster.docker)
     _create(cluster, image, fsync=fsync)
     return cluster
@@ -150,7 +150,7 @@ def delete(cluster: Cluster) -> None:
     if cluster.containers():
         with step(f"delete the cluster {cluster.name}"):
             binaries.ensure([pins.KIND])
-            cluster.kind("delete", "cluster", timeout_seconds=120)
+            _delete_nodes(cluster)
     # Only an unused network can be removed: another cluster of the user's keeps it.
     cluster.docker.run("network", "rm", "kind", check=False)
 
@@ -163,6 +163,11 @@ def await_ready(cluster: Cluster, nodes: set[str], timeout_seconds: float = _REA
             late = ", ".join(sorted(nodes - ready))
             raise ClusterError(f"not Ready within {timeout_seconds:.0f} s: {late}; look with: kubectl describe node")
         time.sleep(0.3)
+
+
+def _delete_nodes(cluster: Cluster) -> None:
+    # kind also edits a kubeconfig; without being told which, it would be the user's own.
+    cluster.kind("delete", "cluster", f"--kubeconfig={places.KUBECONFIG}", timeout_seconds=120)
 
 
 def _recover_private() -> Docker | None:

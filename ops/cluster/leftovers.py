@@ -60,7 +60,7 @@ def restore_network(file: Path) -> None:
     if _FORWARDING.read_text().strip() != state["forwarding"]:
         _FORWARDING.write_text(str(state["forwarding"]))
     for folder in _FOLDERS:
-        if folder not in state["folders"] and not Path(folder, "containerd.sock").exists():
+        if folder not in state.get("folders", _FOLDERS) and not Path(folder, "containerd.sock").exists():
             shutil.rmtree(folder, ignore_errors=True)
     file.unlink(missing_ok=True)
 
