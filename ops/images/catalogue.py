@@ -3,6 +3,7 @@
 Pure but for reading the input files. The tag is the hash of the inputs; nothing that a build reads may be missing here.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Image:
         """Return the image's full name for a base image and a machine type."""
         parts = [base.encode(), machine.encode()]
         for path in self.inputs():
-            parts += [path.relative_to(REPOSITORY).as_posix().encode(), path.read_bytes()]
+            parts += [os.path.relpath(path, self.dockerfile.parent).encode(), path.read_bytes()]
         return f"{self.repository}:{digest(parts)}"
 
 
