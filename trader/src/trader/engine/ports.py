@@ -250,8 +250,8 @@ class LeaseClient(Protocol):
         """Raises `LeaseAway` (the write may stand), `LeaseMissing`, `LeaseConflict`."""
         ...
 
-    def changes(self) -> Iterator[None]:
-        """Yield whenever the Lease changed, for some seconds at most; raises `LeaseAway`. A hint to read, nothing more."""
+    def changes(self) -> Iterator[str]:
+        """Yield the version of each change, for some seconds at most; raises `LeaseAway`. A hint to read, nothing more."""
         ...
 
     def close(self) -> None:

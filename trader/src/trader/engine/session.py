@@ -4,152 +4,345 @@ Composes the elector, the store and the loop. It decides nothing about trading: 
 (trader.app) makes a `TradingEngine`, awaits `run()`, and ends the process with the code that it returns.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic
 
-from trader.domain.effects import Effect
-from trader.domain.events import Event
+import structlog
+
+from trader.domain.events import ModeWanted, ProfileApplied
 from trader.domain.profiles import RiskProfile
-from trader.domain.records import Record
-from trader.domain.values import AccountId, Epoch, KillReason, Standing
-from trader.engine.gate import OrderGate
-from trader.engine.leases import LeaseTimes
-from trader.engine.ports import Broker, Clock, Feed, LeaseClient, Preflight, SessionWatch, Store, Telemetry
+from trader.domain.values import SECOND, Epoch, KillReason, Standing
+from trader.engine.domains import Domain, State
+from trader.engine.elector import ElectorThread
+from trader.engine.emergency import EmergencyJournal
+from trader.engine.kills import KillDesk
+from trader.engine.leading import Signal
+from trader.engine.loop import Leadership, LoopPorts
+from trader.engine.ports import KillRow, StoreAway, Wishes
+from trader.engine.reporting import annotations
+from trader.engine.settings import ElectorHandle, Ending, EnginePorts, EngineSettings, Snapshot
+from trader.engine.taking import Take, take_over
 
-State = TypeVar("State")
-View = TypeVar("View")
+log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Domain(Generic[State, View]):
-    """The pure core, as the engine calls it."""
-
-    initial: Callable[[], State]
-    step: Callable[[State, Event], tuple[State, Sequence[Effect]]]
-    apply: Callable[[State, Record], State]
-    """One record of the journal folded into the state."""
-    view: Callable[[State], View]
-    """What screens and reports show; called at most ten times a second."""
-    risk_generation: Callable[[State], int]
+KILL_POLL_SECONDS = 0.25
+NO_EPOCH_PAUSE_SECONDS = 5.0
+"""How long a pod that found no epoch leaves the Lease to others."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """Plain values; built once in `trader.app`."""
+class _Order(StrEnum):
+    """What else may come to the one who waits for signals."""
 
-    account: AccountId
-    holder: str
-    """`<pod name>_<pod UID>_<boot nonce>`, see `elector.holder_identity`."""
-    lease: LeaseTimes
-    profile: RiskProfile
-    config_hash: str
-    emergency_directory: Path
-    """Survives the process (not the pod): what was done while the database was away is written here first."""
-    live: bool = False
-    """What the desk wants until the session's watch says otherwise; by hand it is all there is."""
-    stop_seconds: float = 10.0
-    """The longest that a planned stop waits for calls in flight."""
+    STOP = "stop"
+    ENDED = "ended"
+    """The leadership's task is over by itself: no epoch was to be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class EnginePorts:
-    """The world. `watch` is None by hand."""
-
-    clock: Clock
-    gate: OrderGate
-    """The same object that the broker adapter asks before each write."""
-    broker: Broker
-    feed: Feed
-    store: Store
-    lease: LeaseClient
-    telemetry: Telemetry
-    watch: SessionWatch | None = None
-    preflight: Preflight | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot(Generic[View]):
-    """What the process is right now; readable from any task or thread, at most 100 ms old."""
-
-    is_leader: bool
-    epoch: Epoch
-    standing: Standing
-    view: View | None
-    """The domain's view; None on a standby."""
-    message: str
-    """What keeps the process from leading, in words; empty when nothing does."""
-
-
-class Ending(StrEnum):
-    """Why `run()` returned; `exit_code` is what the process should end with."""
-
-    STOPPED = "stopped"
-    """Asked to stop: calls in flight ended, the Lease is released."""
-    LOST = "lost"
-    """Leadership was lost: the gate is cut, nothing further was touched."""
-    FAILED = "failed"
-    """An error that nobody expected; the gate is cut, the next boot recovers."""
-
-    @property
-    def exit_code(self) -> int:
-        return {Ending.STOPPED: 0, Ending.LOST: 75, Ending.FAILED: 70}[self]
-
-
-class TradingEngine(Generic[State, View]):
+class TradingEngine(Generic[State]):
     """The engine of one account in one process."""
 
     def __init__(
         self,
         settings: EngineSettings,
         ports: EnginePorts,
-        domain: Domain[State, View],
+        domain: Domain[State],
         *,
-        report: Callable[[Snapshot[View]], dict[str, str]] = lambda _: {},
         end_process: Callable[[int], None] | None = None,
+        elector: Callable[[Callable[[Signal], None], Callable[[], Mapping[str, str]]], ElectorHandle] | None = None,
+        new_kill_id: Callable[[], str] = lambda: f"kill-{secrets.token_hex(4)}",
     ) -> None:
-        """`report` gives the Lease's annotations (seams §3) from the elector's thread.
-
-        `end_process` (`os._exit` in the pod) is called from the elector's thread when the Lease is lost for certain, so that
-        a blocked event loop cannot delay the end; None leaves it to `run()` returning `Ending.LOST`.
+        """`end_process` (`os._exit` in the pod) is called at once, from whatever thread notices, when leadership is lost for
+        certain, so that a blocked event loop cannot delay the end; None leaves it to `run()` returning `Ending.LOST`.
         """
-        raise NotImplementedError
+        self._settings = settings
+        self._ports = ports
+        self._domain = domain
+        self._end_process = end_process
+        self._emergency = EmergencyJournal(settings.emergency_directory)
+        self._desk = KillDesk(
+            settings.account,
+            self,
+            store=ports.store,
+            emergency=self._emergency,
+            clock=ports.clock,
+            new_id=new_kill_id,
+        )
+        make_elector = elector or self._elector_thread
+        self._elector = make_elector(self._heard, self._annotations)
+        self._signals: asyncio.Queue[Signal | _Order] = asyncio.Queue()
+        self._heard_wishes: asyncio.Queue[Wishes] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._profile, self._config_hash = settings.profile, settings.config_hash
+        self._live, self._suspended = settings.live, False
+        self._epoch = Epoch(0)
+        self._leadership: Leadership[State] | None = None
+        self._turned_at = ports.clock.machine_time()
+        self._message = "standing by"
+
+    # --- the public face ---
 
     async def run(self) -> Ending:
         """Stand by, lead, until `stop()` or a loss. Call once."""
-        raise NotImplementedError
+        self._loop = asyncio.get_running_loop()
+        self._elector.start()
+        watching = self._start_watch()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                companions = [tasks.create_task(self._poll()), tasks.create_task(self._hear_wishes())]
+                ending = await self._live_through(tasks)
+                for companion in companions:
+                    companion.cancel()
+        except* Exception as errors:  # the top frame of the process's work: fail closed
+            self._ports.gate.cut()
+            for error in errors.exceptions:
+                self._ports.telemetry.failed("engine", error)
+            log.exception("engine_failed")
+            ending = Ending.FAILED
+        finally:
+            self._ports.gate.cut()
+            self._leadership = None
+        await asyncio.to_thread(self._elector.stop, 2.0)
+        if watching is not None and self._ports.watch is not None:
+            self._ports.watch.close()
+        return ending
 
     def stop(self) -> None:
         """Ask for a planned stop (SIGTERM): finish what is in flight, release the Lease. Safe from signal handlers."""
-        raise NotImplementedError
+        self._call(lambda: self._signals.put_nowait(_Order.STOP))
 
     async def request_kill(self, reason: KillReason, note: str, by: str) -> str:
         """Kill now; returns the id of the kill that stands, an older one when one stood. Works without the database."""
-        raise NotImplementedError
+        return await self._desk.request(reason, note, by)
 
     async def release_kill(self, kill_id: str) -> bool:
         """Release this very kill; False when it does not stand or the database is away."""
-        raise NotImplementedError
+        return await self._desk.release(kill_id)
 
-    def snapshot(self) -> Snapshot[View]:
+    def change_profile(self, profile: RiskProfile, config_hash: str) -> None:
+        """Let another configuration take effect."""
+        self._profile, self._config_hash = profile, config_hash
+        if self._leadership is not None:
+            self._leadership.change_profile(profile)
+            self._leadership.post(self._profile_applied())
+
+    def snapshot(self) -> Snapshot:
         """What is now."""
-        raise NotImplementedError
+        leadership = self._leadership
+        standing = leadership.standing if leadership is not None else Standing.NONE
+        is_leader = standing is not Standing.NONE
+        return Snapshot(
+            is_leader=is_leader,
+            epoch=self._epoch if is_leader else Epoch(0),
+            standing=standing,
+            view=leadership.view if leadership is not None else None,
+            kill=self._desk.standing,
+            message="" if standing is Standing.LEADER else self._message,
+        )
 
     @property
     def is_leader(self) -> bool:
         """Whether this process leads (any standing but NONE)."""
-        raise NotImplementedError
+        return self.snapshot().is_leader
 
     def readiness(self) -> tuple[bool, str]:
         """Whether the process is warm, leading or standing by, and what is missing."""
-        raise NotImplementedError
+        if self.is_leader:
+            return True, ""
+        agreed_at, now = self._desk.agreed_at, self._ports.clock.machine_time()
+        if agreed_at is None or now - agreed_at > 10 * SECOND:
+            return False, "the database does not answer"
+        return self.liveness()
 
     def liveness(self) -> tuple[bool, str]:
         """Whether the elector's thread and the loop still turn: False asks the kubelet for a restart, never a fence."""
-        raise NotImplementedError
+        now, limit = self._ports.clock.machine_time(), self._settings.lease.duration_seconds * SECOND
+        if now - self._elector.turned_at > limit:
+            return False, "the elector's thread does not turn"
+        if now - self._turned_at > limit:
+            return False, "the event loop does not turn"
+        return True, ""
 
-    async def apply_profile(self, profile: RiskProfile, config_hash: str) -> None:
-        """Let another configuration take effect."""
-        raise NotImplementedError
+    # --- Hears, for the kill desk ---
+
+    def kill_engaged(self, kill: KillRow) -> None:
+        """A kill stands: the leader's loop acts, a standby has its row in the database."""
+        log.warning("kill_engaged", kill_id=kill.kill_id, reason=kill.reason, by=kill.by, note=kill.note)
+        if self._leadership is not None:
+            self._leadership.kill_engaged(kill)
+
+    def kill_released(self, kill_id: str) -> None:
+        """That kill is over."""
+        log.warning("kill_released", kill_id=kill_id)
+        if self._leadership is not None:
+            self._leadership.kill_released(kill_id)
+
+    # --- the cycle ---
+
+    async def _live_through(self, tasks: asyncio.TaskGroup) -> Ending:
+        while True:
+            match await self._signals.get():
+                case Signal.WON:
+                    ending = await self._lead(tasks)
+                    if ending is not None:
+                        return ending
+                case Signal.LOST:
+                    return Ending.LOST
+                case _Order.STOP:
+                    return Ending.STOPPED
+                case _:
+                    continue
+
+    async def _lead(self, tasks: asyncio.TaskGroup) -> Ending | None:
+        """From the win of the Lease to its end; None to stand by again."""
+        log.info("lease_won", holder=self._settings.identity.holder)
+        leading = tasks.create_task(self._take_and_lead(), name="leadership")
+        leading.add_done_callback(lambda _: self._signals.put_nowait(_Order.ENDED))
+        ending: Ending | None = None
+        pause = float(self._settings.lease.duration_seconds)
+        while True:
+            signal = await self._signals.get()
+            if signal is Signal.LOST:
+                ending = Ending.LOST
+            elif signal is _Order.ENDED:
+                pause = NO_EPOCH_PAUSE_SECONDS
+            elif signal is _Order.STOP:
+                ending = Ending.STOPPED
+            elif signal is not Signal.REVOKED:
+                continue
+            break
+        log.info("leadership_ending", because=signal, epoch=self._epoch)
+        if ending is not Ending.LOST and self._leadership is not None:
+            await self._leadership.drain(self._settings.stop_seconds)
+        self._ports.gate.cut()
+        leading.cancel()
+        await asyncio.wait({leading})
+        self._leadership = None
+        if ending is not Ending.LOST:
+            await self._release(pause)
+        return ending
+
+    async def _take_and_lead(self) -> None:
+        try:
+            taken = await take_over(
+                Take(self._settings.account, self._settings.identity.holder),
+                domain=self._domain,
+                broker=self._ports.broker,
+                store=self._ports.store,
+                emergency=self._emergency,
+                clock=self._ports.clock,
+            )
+            await self._desk.poll()
+        except StoreAway as failure:
+            self._message = f"won the Lease, but the database gave no epoch: {failure}"
+            log.warning("epoch_unavailable", reason=str(failure), pause_seconds=NO_EPOCH_PAUSE_SECONDS)
+            return
+
+        kill = self._desk.standing
+        opened = self._ports.gate.open(
+            self._elector.term, taken.term.epoch, self._elector.deadline, killed=kill is not None
+        )
+        if not opened:
+            return
+        self._epoch = taken.term.epoch
+        ports = LoopPorts(
+            clock=self._ports.clock,
+            gate=self._ports.gate,
+            broker=self._ports.broker,
+            feed=self._ports.feed,
+            store=self._ports.store,
+            telemetry=self._ports.telemetry,
+            preflight=self._ports.preflight,
+            emergency=self._emergency,
+            lease_deadline=lambda: self._elector.deadline,
+            lost=self._lose,
+        )
+        leadership = Leadership(self._domain, taken.state, taken.term, ports, desk=self._desk, profile=self._profile)
+        self._leadership = leadership
+        log.info("leading", epoch=taken.term.epoch, records=taken.records, seconds=taken.seconds)
+        await leadership.run(
+            (self._profile_applied(), self._mode_wanted(), *taken.kill_events(kill, self._ports.clock))
+        )
+
+    async def _release(self, pause_seconds: float) -> None:
+        self._elector.release(pause_seconds)
+        try:
+            async with asyncio.timeout(self._settings.lease.retry_period_seconds * 2 + 1):
+                while await self._signals.get() is not Signal.RELEASED:
+                    pass
+        except TimeoutError:
+            log.warning("lease_not_released", holder=self._settings.identity.holder)
+
+    # --- what comes from other threads ---
+
+    def _heard(self, signal: Signal) -> None:
+        if signal is Signal.LOST:
+            self._lose("the Lease has another holder")
+        else:
+            self._call(lambda: self._signals.put_nowait(signal))
+
+    def _lose(self, reason: str) -> None:
+        """Cut first; then end, touching nothing."""
+        self._ports.gate.cut()
+        log.error("leadership_lost", reason=reason, epoch=self._epoch)
+        if self._end_process is not None:
+            self._end_process(Ending.LOST.exit_code)
+        self._call(lambda: self._signals.put_nowait(Signal.LOST))
+
+    def _call(self, action: Callable[[], None]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(action)
+
+    def _start_watch(self) -> threading.Thread | None:
+        watch = self._ports.watch
+        if watch is None:
+            return None
+
+        def heard(wishes: Wishes) -> None:
+            self._call(lambda: self._heard_wishes.put_nowait(wishes))
+
+        is_over = threading.Event()
+        thread = threading.Thread(target=watch.watch, args=(heard, is_over.is_set), name="session-watch", daemon=True)
+        thread.start()
+        return thread
+
+    async def _hear_wishes(self) -> None:
+        while True:
+            wishes = await self._heard_wishes.get()
+            self._live, self._suspended = wishes.live, wishes.suspended or wishes.deleting
+            if self._leadership is not None:
+                self._leadership.post(self._mode_wanted())
+            await self._desk.hear(wishes)
+
+    async def _poll(self) -> None:
+        while True:
+            self._turned_at = self._ports.clock.machine_time()
+            await self._desk.poll()
+            await asyncio.sleep(KILL_POLL_SECONDS)
+
+    def _elector_thread(self, heard: Callable[[Signal], None], told: Callable[[], Mapping[str, str]]) -> ElectorThread:
+        return ElectorThread(
+            self._settings.identity,
+            self._settings.lease,
+            client=self._ports.lease,
+            gate=self._ports.gate,
+            machine_time=self._ports.clock.machine_time,
+            telemetry=self._ports.telemetry,
+            heard=heard,
+            annotations=told,
+        )
+
+    def _annotations(self) -> dict[str, str]:
+        leadership = self._leadership
+        return annotations(self._epoch, leadership.view if leadership is not None else None)
+
+    def _profile_applied(self) -> ProfileApplied:
+        clock = self._ports.clock
+        return ProfileApplied(clock.machine_time(), clock.market_time(), self._profile, self._config_hash)
+
+    def _mode_wanted(self) -> ModeWanted:
+        clock = self._ports.clock
+        return ModeWanted(clock.machine_time(), clock.market_time(), self._live, self._suspended)

@@ -1,0 +1,39 @@
+"""The pure core as the engine calls it: four functions and a number, so that tests may put a small core in its place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from trader.domain.effects import Effect
+from trader.domain.engine import apply, step
+from trader.domain.events import Event
+from trader.domain.records import Record
+from trader.domain.state import EngineSettings as DomainSettings
+from trader.domain.state import EngineState, initial_state
+from trader.domain.views import StateView, view
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain(Generic[State]):
+    """Pure functions over one state."""
+
+    initial: Callable[[], State]
+    step: Callable[[State, Event], tuple[State, Sequence[Effect]]]
+    apply: Callable[[State, Record], State]
+    """Fold one record of the journal."""
+    view: Callable[[State], StateView]
+    """Called at most ten times a second."""
+    risk_generation: Callable[[State], int]
+
+
+def trading_domain(settings: DomainSettings) -> Domain[EngineState]:
+    """The real one."""
+    return Domain(
+        initial=lambda: initial_state(settings),
+        step=step,
+        apply=apply,
+        view=view,
+        risk_generation=lambda state: state.control.risk_generation,
+    )

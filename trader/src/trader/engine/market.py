@@ -1,0 +1,92 @@
+"""The leader's ears at the market: instruments of the day, then the stream; both again when the market's day changes."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from trader.domain.events import BrokerOrder, Event, FeedChanged, InstrumentsLoaded, OrderUpdated, Quote
+from trader.domain.instruments import Instrument
+from trader.domain.profiles import RiskProfile
+from trader.domain.values import SECOND
+from trader.engine.ports import Broker, Clock, Feed, FeedAlive, FeedDown, FeedItem, FeedUp, Outcome
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 2.0
+DAY_CHECK_SECONDS = 1.0
+_DAY = 86_400 * SECOND
+_INDIA = (5 * 3600 + 1800) * SECOND
+
+
+class MarketTask:
+    """Runs as one task of a leadership."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        feed: Feed,
+        clock: Clock,
+        profile: Callable[[], RiskProfile],
+        post: Callable[[Event], None],
+    ) -> None:
+        self._broker = broker
+        self._feed = feed
+        self._clock = clock
+        self._profile = profile
+        self._post = post
+        self._reload = asyncio.Event()
+
+    def reload(self) -> None:
+        """Load the instruments anew: another profile allows others."""
+        self._reload.set()
+
+    async def run(self) -> None:
+        """Load, listen, until cancelled."""
+        while True:
+            self._reload.clear()
+            day, profile = self._day(), self._profile()
+            instruments = await self._load(profile)
+            self._post(InstrumentsLoaded(self._clock.machine_time(), self._clock.market_time(), tuple(instruments)))
+            listening = asyncio.ensure_future(self._listen(instruments))
+            try:
+                while self._day() == day and not self._reload.is_set():
+                    done, _ = await asyncio.wait({listening}, timeout=DAY_CHECK_SECONDS)
+                    if done:
+                        listening.result()  # raises what broke it; a stream never ends by itself
+                        raise RuntimeError("the feed ended, expected it to reconnect for ever")
+            finally:
+                listening.cancel()
+                await asyncio.wait({listening})
+
+    async def _load(self, profile: RiskProfile) -> Sequence[Instrument]:
+        while True:
+            try:
+                return await self._broker.instruments(profile.underlyings, profile.kinds)
+            except Outcome as failure:
+                log.warning("instruments_unreadable", reason=str(failure), retry_seconds=RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self, instruments: Sequence[Instrument]) -> None:
+        async for item in self._feed.items(instruments):
+            event = self._event(item)
+            if event is not None:
+                self._post(event)
+
+    def _event(self, item: FeedItem) -> Event | None:
+        match item:
+            case Quote():
+                return item
+            case BrokerOrder():
+                return OrderUpdated(self._clock.machine_time(), self._clock.market_time(), item)
+            case FeedUp():
+                return FeedChanged(self._clock.machine_time(), self._clock.market_time(), up=True)
+            case FeedDown(message):
+                log.warning("feed_down", reason=message)
+                return FeedChanged(self._clock.machine_time(), self._clock.market_time(), up=False)
+            case FeedAlive():
+                return None
+
+    def _day(self) -> int:
+        """The exchange's calendar day; the master is the day's."""
+        return (self._clock.market_time() + _INDIA) // _DAY

@@ -1,0 +1,100 @@
+"""What a trading engine is built from and what it tells: plain values and ports, wired once by `trader.app`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from trader.domain.profiles import RiskProfile
+from trader.domain.values import AccountId, Epoch, MachineTime, Standing
+from trader.domain.views import StateView
+from trader.engine.gate import OrderGate
+from trader.engine.leading import Identity
+from trader.engine.leases import LeaseTimes
+from trader.engine.ports import Broker, Clock, Feed, KillRow, LeaseClient, Preflight, SessionWatch, Store, Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Plain values; built once in `trader.app`."""
+
+    account: AccountId
+    identity: Identity
+    """See `elector.new_identity`."""
+    lease: LeaseTimes
+    profile: RiskProfile
+    config_hash: str
+    emergency_directory: Path
+    """Survives the process (not the pod): what was done while the database was away is written here first."""
+    live: bool = False
+    """What the desk wants until the session's watch says otherwise; by hand it is all there is."""
+    stop_seconds: float = 5.0
+    """The longest that a planned stop waits for calls in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePorts:
+    """The world. `watch` is None by hand."""
+
+    clock: Clock
+    gate: OrderGate
+    """The same object that the broker adapter asks before each write."""
+    broker: Broker
+    feed: Feed
+    store: Store
+    lease: LeaseClient
+    telemetry: Telemetry
+    watch: SessionWatch | None = None
+    preflight: Preflight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the process is right now; readable from any task or thread, at most 100 ms old."""
+
+    is_leader: bool
+    epoch: Epoch
+    standing: Standing
+    view: StateView | None
+    """The domain's view; None on a standby."""
+    kill: KillRow | None
+    """The kill that stands, as far as this process knows."""
+    message: str
+    """What keeps the process from leading, in words; empty when nothing does."""
+
+
+class Ending(StrEnum):
+    """Why `run()` returned; `exit_code` is what the process should end with."""
+
+    STOPPED = "stopped"
+    """Asked to stop: calls in flight ended, the Lease is released."""
+    LOST = "lost"
+    """Leadership was lost: the gate is cut, nothing further was touched."""
+    FAILED = "failed"
+    """An error that nobody expected; the gate is cut, the next boot recovers."""
+
+    @property
+    def exit_code(self) -> int:
+        """EX_TEMPFAIL and EX_SOFTWARE of sysexits.h: both ask for a restart."""
+        return {Ending.STOPPED: 0, Ending.LOST: 75, Ending.FAILED: 70}[self]
+
+
+class ElectorHandle(Protocol):
+    """The elector, as the engine sees it; tests put one without threads in its place."""
+
+    term: object
+
+    @property
+    def deadline(self) -> MachineTime: ...
+
+    @property
+    def holder(self) -> str: ...
+
+    @property
+    def turned_at(self) -> MachineTime: ...
+
+    def start(self) -> None: ...
+
+    def release(self, pause_seconds: float) -> None: ...
+
+    def stop(self, timeout_seconds: float) -> None: ...
