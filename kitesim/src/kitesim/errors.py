@@ -85,9 +85,6 @@ class RateLimited(KiteError):
     status = 429
     error_type = "NetworkException"
 
-    def __init__(self, message: str = "Too many requests") -> None:
-        super().__init__(message)
-
 
 class NotServed(KiteError):
     """A route or a method that does not exist."""

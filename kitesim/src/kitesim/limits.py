@@ -1,7 +1,7 @@
 """Rate limits, counted per calendar second, minute and day of the server, as Kite counts them.
 
 Figures: https://kite.trade/docs/connect/v3/exceptions/#api-rate-limit. Orders count per client account, the rest per
-API key. A refused request still counts: a client that hammers stays refused.
+API key. A refused request does not count.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,10 @@ from enum import Enum
 from kitesim.clocks import SECOND
 from kitesim.config import Limits
 from kitesim.errors import RateLimited
+
+_TOO_MANY = "Too many requests"
+# https://support.zerodha.com, order-rate-limits; the error class is not documented.
+_DAY_IS_FULL = "Maximum allowed order requests exceeded."
 
 
 class RequestClass(Enum):
@@ -41,27 +45,28 @@ class RateLimiter:
             return
         second = self._machine_ns() // SECOND
         limits = self.limits
-        if request_class is RequestClass.PLACE or (
-            request_class is RequestClass.CHANGE and limits.changes_count_as_orders
-        ):
-            refused = self._over(user_id, "order second", second, limits.orders_per_second)
-            refused |= self._over(user_id, "order minute", second // 60, limits.orders_per_minute)
-            if refused:
-                raise RateLimited
-            if request_class is RequestClass.PLACE and self._over(
-                user_id, "order day", self._market_day(), limits.orders_per_day
-            ):
-                raise RateLimited("Maximum allowed order requests exceeded.")
-            return
-        most = {
-            RequestClass.QUOTE: limits.quotes_per_second,
-            RequestClass.HISTORICAL: limits.historical_per_second,
-        }.get(request_class, limits.others_per_second)
-        if self._over(user_id, request_class.value, second, most):
-            raise RateLimited
+        windows: list[tuple[str, int, int, str]]
+        counts_as_order = request_class is RequestClass.PLACE or limits.changes_count_as_orders
+        if request_class in (RequestClass.PLACE, RequestClass.CHANGE) and counts_as_order:
+            windows = [
+                ("order second", second, limits.orders_per_second, _TOO_MANY),
+                ("order minute", second // 60, limits.orders_per_minute, _TOO_MANY),
+            ]
+            if request_class is RequestClass.PLACE:
+                windows.append(("order day", self._market_day(), limits.orders_per_day, _DAY_IS_FULL))
+        else:
+            most = {
+                RequestClass.QUOTE: limits.quotes_per_second,
+                RequestClass.HISTORICAL: limits.historical_per_second,
+            }.get(request_class, limits.others_per_second)
+            name = request_class.value if request_class is not RequestClass.CHANGE else RequestClass.OTHER.value
+            windows = [(name, second, most, _TOO_MANY)]
+        for name, window, most, message in windows:
+            if 0 < most <= self._counted(user_id, name, window):
+                raise RateLimited(message)
+        for name, window, _, _ in windows:
+            self._counts[user_id, name] = (window, self._counted(user_id, name, window) + 1)
 
-    def _over(self, user_id: str, name: str, window: int, most: int) -> bool:
+    def _counted(self, user_id: str, name: str, window: int) -> int:
         counted_window, counted = self._counts.get((user_id, name), (window, 0))
-        counted = counted + 1 if counted_window == window else 1
-        self._counts[user_id, name] = (window, counted)
-        return 0 < most < counted
+        return counted if counted_window == window else 0

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
+from kitesim.config import Rules
 from kitesim.errors import InputRefused
-from kitesim.exchange.orders import OrderRequest, Terms
+from kitesim.exchange.orders import Order, OrderRequest, Terms
 from kitesim.market.instruments import Instrument
 from kitesim.market.market import Market
 from kitesim.market.quotes import Quote
@@ -158,7 +159,7 @@ def terms_of(form: Form, instrument: Instrument) -> Terms:
     )
 
 
-def placed(variety: str, form: Form, market: Market, refuse_passed_trigger: bool) -> OrderRequest:
+def placed(variety: str, form: Form, market: Market, rules: Rules) -> OrderRequest:
     """Return the request that a form of `POST /orders/{variety}` makes.
 
     Raises:
@@ -181,5 +182,34 @@ def placed(variety: str, form: Form, market: Market, refuse_passed_trigger: bool
     if tag is not None and not _TAG.fullmatch(tag):
         raise InputRefused(f"Invalid `tag`. Expected at most 20 letters and digits, was {tag[:40]!r}.")
     terms = terms_of(form, instrument)
-    check_prices(terms, transaction_type == "BUY", quote, refuse_passed_trigger)
+    check_prices(terms, transaction_type == "BUY", quote, rules.refuse_passed_trigger)
     return OrderRequest(instrument, variety, transaction_type, product, terms, tag)
+
+
+def changed(order: Order, form: Form, quote: Quote, rules: Rules) -> Terms:
+    """Return the terms that a form of `PUT /orders/{variety}/{order_id}` asks for; what it leaves out stays.
+
+    Raises:
+        InputRefused: a field is wrong; the message says which and what would be right.
+    """
+    old = order.terms
+    fields = {
+        "order_type": old.order_type,
+        "quantity": str(old.quantity),
+        "price": f"{old.price / 100:.2f}",
+        "trigger_price": f"{old.trigger_price / 100:.2f}",
+        "validity": old.validity,
+        "disclosed_quantity": str(old.disclosed_quantity),
+        "market_protection": f"{old.market_protection:g}",
+    }
+    fields |= {name: form[name] for name in fields if form.get(name)}
+    if rules.modify_quantity == "remaining" and form.get("quantity"):
+        fields["quantity"] = str(whole(form, "quantity") + order.filled)
+    terms = terms_of(fields, order.instrument)
+    if terms.quantity <= order.filled:
+        raise InputRefused(
+            f"Invalid `quantity`. Expected more than the {order.filled} already filled, was {terms.quantity}."
+        )
+    moved = terms.trigger_price != old.trigger_price or terms.order_type != old.order_type
+    check_prices(terms, order.is_buy, quote, rules.refuse_passed_trigger and moved and not order.triggered)
+    return terms

@@ -132,7 +132,7 @@ async def _before(fault: FaultSpec, request: web.Request) -> web.StreamResponse 
             await asyncio.sleep(fault.delay_ms / 1000)
             return None
         case "rate-limit":
-            raise RateLimited
+            raise RateLimited("Too many requests")
         case "bad-gateway":
             return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
         case _:

@@ -35,7 +35,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     # https://kite.trade/forum/discussion/15708: three connections per API key; how the fourth is refused is not
     # documented.
     if len(simulator.hub.of_user(user.user_id)) >= simulator.config.stream.most_connections:
-        raise RateLimited
+        raise RateLimited("Too many requests")
     socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST_MESSAGE)
     await socket.prepare(request)
     settings = simulator.config.stream
