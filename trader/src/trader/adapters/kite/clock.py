@@ -1,0 +1,115 @@
+"""Machine time and market time.
+
+Machine time is CLOCK_BOOTTIME: monotonic, and it counts suspended time, for a Lease runs on while a machine sleeps.
+Market time is the wall clock with Kite; with a simulator it is what `GET /sim/clock` shows, carried forward between polls at
+the speed that it tells. It never runs backwards.
+"""
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx
+import structlog
+
+from trader.adapters.kite.credentials import CredentialsMissing, control_headers
+from trader.domain.values import MachineTime, MarketTime
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS: Final = 1.0
+ANSWER_SECONDS: Final = 2.0
+
+
+def machine_time() -> MachineTime:
+    """Nanoseconds since boot, suspended time included (Linux; elsewhere the monotonic clock is the nearest)."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return MachineTime(time.clock_gettime_ns(boottime))
+
+
+class WallClock:
+    """Market time as the machine's wall clock has it; preflight judges how far off that may be."""
+
+    def __init__(self) -> None:
+        self._latest = 0
+
+    def machine_time(self) -> MachineTime:
+        """Nanoseconds since boot."""
+        return machine_time()
+
+    def market_time(self) -> MarketTime:
+        """Nanoseconds since the Unix epoch; a wall clock that was set back stands still instead."""
+        self._latest = max(self._latest, time.time_ns())
+        return MarketTime(self._latest)
+
+
+class KitesimClock:
+    """Follows a simulator's clock: `start()` before anything reads it, `follow()` as a task beside."""
+
+    def __init__(self, url: str, control_token_file: Path | None = None) -> None:
+        self._url = f"{url.rstrip('/')}/sim/clock"
+        self._control_token_file = control_token_file
+        self._reference: tuple[int, int, float] | None = None
+        self._latest = 0
+        self._heard_at: int | None = None
+
+    def machine_time(self) -> MachineTime:
+        """Nanoseconds since boot."""
+        return machine_time()
+
+    def market_time(self) -> MarketTime:
+        """What the simulator's clock shows now, estimated since the last poll."""
+        assert self._reference is not None, "start() was not awaited"
+        machine, market, speed = self._reference
+        self._latest = max(self._latest, market + int((machine_time() - machine) * speed))
+        return MarketTime(self._latest)
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the simulator last answered."""
+        return float("inf") if self._heard_at is None else (machine_time() - self._heard_at) / 1e9
+
+    async def start(self) -> None:
+        """Hear the simulator once.
+
+        Raises:
+            OSError: it does not answer; the message says where it was looked for.
+        """
+        async with self._http() as http:
+            await self._hear(http)
+
+    async def follow(self) -> None:
+        """Hear it again and again, until cancelled; while it is away the last speed carries on."""
+        async with self._http() as http:
+            silent = False
+            while True:
+                await asyncio.sleep(POLL_SECONDS)
+                try:
+                    await self._hear(http)
+                    silent = False
+                except OSError as error:
+                    if not silent:
+                        log.warning("market_clock_silent", reason=str(error))
+                    silent = True
+
+    def _http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False)
+
+    async def _hear(self, http: httpx.AsyncClient) -> None:
+        """One exchange; the reading belongs to the middle of its round trip."""
+        headers: dict[str, str] = {}
+        with contextlib.suppress(CredentialsMissing):
+            headers = control_headers(self._control_token_file)
+        asked = machine_time()
+        try:
+            reply = await http.get(self._url, headers=headers)
+            reply.raise_for_status()
+            shown = reply.json()
+            market, speed = int(shown["market_time_ns"]), float(shown["speed"])
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise OSError(f"no market time from {self._url}: {error or type(error).__name__}") from error
+        heard = machine_time()
+        self._reference = (asked + (heard - asked) // 2, market, speed)
+        self._heard_at = heard
