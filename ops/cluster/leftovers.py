@@ -13,6 +13,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from ops.cluster.running import run
@@ -28,7 +29,7 @@ _END_SECONDS = 10
 
 
 def remember(file: Path) -> None:
-    """Write down what the network was like before the daemon; a later start does not overwrite it."""
+    """Write down what the machine was like before the daemon; a start after a crash does not overwrite it."""
     boot = _BOOT.read_text().strip()
     if _remembered(file).get("boot") == boot:
         return
@@ -45,7 +46,7 @@ def remember(file: Path) -> None:
 
 
 def restore_network(file: Path) -> None:
-    """Remove the bridges, rules and tables that came after `remember`."""
+    """Remove the bridges, rules, tables and folders that came after `remember`. The note itself stays."""
     state = _remembered(file)
     # Another boot has other bridges and empty tables: nothing of ours can be left.
     if state.get("boot") != _BOOT.read_text().strip():
@@ -62,7 +63,6 @@ def restore_network(file: Path) -> None:
     for folder in _FOLDERS:
         if folder not in state.get("folders", _FOLDERS) and not Path(folder, "containerd.sock").exists():
             shutil.rmtree(folder, ignore_errors=True)
-    file.unlink(missing_ok=True)
 
 
 def end_processes(marks: Iterable[str], cgroup: str) -> None:
@@ -116,11 +116,13 @@ def is_running(process: int) -> bool:
 def rules_to_delete(saved: str) -> list[list[str]]:
     """Return the arguments that delete Docker's rules and chains, from the text of `iptables-save`.
 
-    A rule is Docker's if it names one of its chains or bridges.
+    A rule is Docker's if it names one of its chains or bridges, or if it lets a container reach
+    itself through a published port: such a rule names nothing but an address of a bridge's range.
     """
     rules: list[list[str]] = []
     chains: list[list[str]] = []
     table = ""
+    ranges = _bridge_ranges(saved)
     for line in saved.splitlines():
         if line.startswith("*"):
             table = line[1:]
@@ -130,9 +132,25 @@ def rules_to_delete(saved: str) -> list[list[str]]:
             chains.append(["-t", table, "-X", chain])
         elif line.startswith("-A ") and not line.startswith("-A DOCKER"):
             words = line.split()
-            if any(word.startswith("DOCKER") or _BRIDGE.match(word) for word in words):
+            is_named = any(word.startswith("DOCKER") or _BRIDGE.match(word) for word in words)
+            if is_named or _is_loop(words, ranges):
                 rules.append(["-t", table, "-D", *words[1:]])
     return [*rules, *chains]
+
+
+def _bridge_ranges(saved: str) -> list[IPv4Network | IPv6Network]:
+    """Return the address ranges that are translated on their way out of Docker's bridges."""
+    found = re.findall(r"^-A POSTROUTING -s (\S+) ! -o (\S+) -j MASQUERADE$", saved, re.MULTILINE)
+    return [ip_network(source) for source, interface in found if _BRIDGE.match(interface)]
+
+
+def _is_loop(words: list[str], ranges: list[IPv4Network | IPv6Network]) -> bool:
+    """Tell whether a rule translates what an address of one of the ranges sends to itself."""
+    if "-s" not in words or "-d" not in words or words[-1] != "MASQUERADE":
+        return False
+    source, destination = words[words.index("-s") + 1], words[words.index("-d") + 1]
+    address = ip_network(source).network_address
+    return source == destination and any(address in known for known in ranges)
 
 
 def _remove_rules(program: str) -> None:
