@@ -5,6 +5,7 @@ the user knows them. Exit codes: 2 for bad input, 1 when the cluster refuses or 
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from session_operator.plugin import describe
 
 RESOURCE = f"{PLURAL}.{GROUP}"
 POLL_SECONDS = 0.3
+# kubectl's own log lines (`E1123 03:28:18.877085 …`) repeat what its last line says.
+KLOG = re.compile(r"^[EWIF]\d{4} ")
 Session = dict[str, Any]
 
 
@@ -45,7 +48,8 @@ class Kubectl:
         )
         if done.returncode == 0:
             return done.stdout
-        words = done.stderr.strip() or f"kubectl ended with code {done.returncode}"
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not KLOG.match(line)]
+        words = "\n".join(lines) or f"kubectl ended with code {done.returncode}"
         if "NotFound" in words or "is invalid" in words or "doesn't have a resource type" in words:
             raise BadInput(words)
         raise click.ClickException(words)

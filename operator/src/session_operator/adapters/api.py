@@ -6,7 +6,7 @@ Why not the official client: docs/adr/0002-operator-shape.md. Each request has a
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ import kopf
 
 from session_operator.adapters.credentials import find_connection
 from session_operator.domain.names import API_VERSION, FIELD_MANAGER, KIND
-from session_operator.errors import API_ERRORS, ApiError, ApiNotFoundError, ApiUnreachableError
+from session_operator.errors import API_ERRORS, ApiError, ApiNotFoundError, ApiUnreachableError, SettingsError
 from session_operator.kinds import BY_NAME, SESSIONS, Kind
 
 Body = dict[str, Any]
@@ -117,7 +117,10 @@ class KubernetesApi:
     def _login(self) -> dict[str, str]:
         now = asyncio.get_running_loop().time()
         if now - self._logged_in_at > LOGIN_SECONDS:
-            self._connection, self._logged_in_at = find_connection(), now
+            self._logged_in_at = now
+            # What cannot be read now (a kubeconfig being rewritten) leaves the credentials that worked.
+            with suppress(SettingsError):
+                self._connection = find_connection()
         return self._connection.as_http_headers()
 
 

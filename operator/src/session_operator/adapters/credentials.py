@@ -8,6 +8,7 @@ import dataclasses
 import os
 
 import kopf
+import yaml
 
 from session_operator.errors import SettingsError
 
@@ -25,7 +26,10 @@ def find_connection() -> kopf.ConnectionInfo:
         # By address: the operator must work while the cluster's DNS does not.
         literal = f"[{host}]" if ":" in host else host
         return dataclasses.replace(found, server=f"https://{literal}:{port}")
-    found = found or kopf.login_with_kubeconfig(settings=settings)
+    try:
+        found = found or kopf.login_with_kubeconfig(settings=settings)
+    except (kopf.LoginError, OSError, KeyError, yaml.YAMLError) as error:
+        raise SettingsError(f"the kubeconfig cannot be used: {type(error).__name__}: {error}") from error
     if found is None:
         raise SettingsError("no way to the API server: neither a service account nor a kubeconfig (set KUBECONFIG)")
     return found

@@ -97,7 +97,7 @@ def ready(others: Sequence[Draft], pods: Sequence[PodFacts], leadership: Leaders
     if fault:
         return Draft(kind, "False", "ApplyFailed", fault)
     count = sum(pod.is_ready for pod in pods)
-    troubles = "; ".join(f"{pod.name}: {pod.problem}" for pod in pods if pod.problem and not pod.is_ready)
+    troubles = _troubles(pods)
     if count == 0:
         return Draft(kind, "False", "PodsNotReady", troubles or f"0 of {TRADER_REPLICAS} traders are ready")
     if leadership.leader is None:
@@ -107,3 +107,12 @@ def ready(others: Sequence[Draft], pods: Sequence[PodFacts], leadership: Leaders
         text = f"{count} of {TRADER_REPLICAS} traders are ready: there is no standby"
         return Draft(kind, "False", "StandbyNotReady", f"{text} ({troubles})" if troubles else text)
     return Draft(kind, "True", "SessionReady", f"both traders are ready, {leadership.leader.holder} leads")
+
+
+def _troubles(pods: Sequence[PodFacts]) -> str:
+    """Say what ails the pods; what ails both is said once."""
+    by_problem: dict[str, list[str]] = {}
+    for pod in pods:
+        if pod.problem and not pod.is_ready:
+            by_problem.setdefault(pod.problem, []).append(pod.name)
+    return "; ".join(f"{', '.join(names)}: {problem}" for problem, names in by_problem.items())

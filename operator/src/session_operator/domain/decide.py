@@ -6,7 +6,8 @@ Three levels of trouble:
   pods that run keep their last good configuration.
 - None: everything is as wanted.
 
-The invariant, held by property tests: after the actions are performed, deciding again yields none.
+The invariant, held by property tests: after the actions are performed and the status tells of them, deciding again
+yields nothing to do.
 """
 
 from collections.abc import Iterator, Sequence

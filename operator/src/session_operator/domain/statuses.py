@@ -17,6 +17,8 @@ from session_operator.domain.observed import Child, Observed, PodFacts, Problem
 from session_operator.domain.sessions import Manifest
 from session_operator.status import ActiveConfig, ConditionType, ConfigStatus, Phase, Status
 
+# Problems that are cured by something other than this session appearing: it waits, it is not wrong.
+WAITING = frozenset({"SecretMissing", "ProfileMissing"})
 RAPID = ("heatRupees", "dayProfitRupees", "netLiquidationRupees")
 STATES = {
     "RECOVERING": Phase.RECOVERING,
@@ -86,7 +88,7 @@ def _phase(observed: Observed, leadership: Leadership, problems: Sequence[Proble
             return Phase.SUSPENDED
         return STATES.get(leadership.trading_state, Phase.RECOVERING)
     has_traders = Child("StatefulSet", trader_name(observed.session.name)) in observed.children
-    if problems and not has_traders:
+    if not has_traders and any(problem.reason not in WAITING for problem in problems):
         return Phase.INVALID
     if not has_traders:
         return Phase.PENDING

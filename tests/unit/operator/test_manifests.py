@@ -1,0 +1,162 @@
+"""The manifests keep the promises that the cluster will not check for us."""
+
+from typing import Any
+
+import pytest
+
+from session_operator.domain.configs import build_revision
+from session_operator.domain.desired import build_config, build_foundation
+from session_operator.domain.differences import is_covered, with_hash
+from session_operator.domain.workload import build_workload
+from session_operator.model import Spec
+from session_operator.permissions import SESSION_RULES, trader_rules
+from tests.unit.operator.builders import session, spec
+
+
+def workload(**changes: Any) -> dict[str, Any]:
+    """The StatefulSet for a changed spec."""
+    found = session(spec=spec(**changes))
+    assert isinstance(found.spec, Spec)
+    return build_workload(found, found.spec, build_revision(found, found.spec, {}), "trader:1")
+
+
+POD = workload()["spec"]["template"]["spec"]
+(CONTAINER,) = POD["containers"]
+
+
+def test_pods_meet_the_restricted_standard() -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/, level restricted."""
+    assert POD["securityContext"]["runAsNonRoot"] is True
+    assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert CONTAINER["securityContext"]["allowPrivilegeEscalation"] is False
+    assert CONTAINER["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert CONTAINER["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {next(key for key in volume if key != "name") for volume in POD["volumes"]} <= {
+        "configMap",
+        "secret",
+        "emptyDir",
+    }
+
+
+def test_the_container_is_started_as_the_seams_say() -> None:
+    """docs/seams.md, section 2."""
+    assert " ".join(CONTAINER["command"]) == (
+        "trader run --session /etc/trader/session/session.yaml --config /etc/trader/session/profile.yaml"
+    )
+    mounts = {mount["mountPath"] for mount in CONTAINER["volumeMounts"]}
+    assert mounts == {
+        "/etc/trader/session",
+        "/etc/trader/credentials",
+        "/etc/trader/database",
+        "/etc/trader/redis",
+        "/var/lib/trader",
+        "/tmp",
+    }
+    assert [each["name"] for each in CONTAINER["env"]] == ["POD_NAME", "POD_UID", "POD_NAMESPACE", "NODE_NAME"]
+
+
+def test_the_pair_is_spread_over_hosts() -> None:
+    """One host lost leaves one trader."""
+    (constraint,) = POD["topologySpreadConstraints"]
+    assert constraint["topologyKey"] == "kubernetes.io/hostname"
+    assert constraint["whenUnsatisfiable"] == "DoNotSchedule"
+    assert workload()["spec"]["replicas"] == 2
+
+
+def test_liveness_is_lenient() -> None:
+    """It is never the fence: a minute of silence before a restart."""
+    probe = CONTAINER["livenessProbe"]
+    assert probe["httpGet"]["path"] == "/healthz"
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 60
+
+
+def test_without_redis_there_is_no_mount_of_it() -> None:
+    """A Secret that is not named is not mounted."""
+    pod = workload(storage={"databaseSecretRef": {"name": "trading-db"}})["spec"]["template"]["spec"]
+    assert "redis" not in {volume["name"] for volume in pod["volumes"]}
+
+
+@pytest.mark.parametrize(
+    ("resources", "wanted"),
+    [
+        ({}, {"requests": {"cpu": "100m", "memory": "128Mi"}}),
+        ({"requests": {"cpu": "1"}}, {"requests": {"cpu": "1", "memory": "128Mi"}}),
+        ({"limits": {"memory": "64Mi"}}, {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}}),
+    ],
+)
+def test_a_default_request_never_exceeds_a_limit(resources: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """A limit without a request is its own request."""
+    pod = workload(trader={"resources": resources})["spec"]["template"]["spec"]
+    assert pod["containers"][0]["resources"] == wanted
+
+
+def test_the_session_s_image_wins() -> None:
+    """The operator's image is the default."""
+    assert CONTAINER["image"] == "trader:1"
+    pod = workload(trader={"image": "trader:2"})["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == "trader:2"
+
+
+def test_the_operator_has_what_it_grants() -> None:
+    """Kubernetes lets nobody grant more than he has."""
+    for granted in trader_rules("index", "account-ab1234"):
+        for group in granted["apiGroups"]:
+            for resource in granted["resources"]:
+                own = [
+                    set(rule["verbs"])
+                    for rule in SESSION_RULES
+                    if group in rule["apiGroups"] and resource in rule["resources"]
+                ]
+                assert own, resource
+                assert set(granted["verbs"]) <= set.union(*own)
+
+
+def test_traders_may_touch_one_lease_and_one_session() -> None:
+    """By name; they may delete nothing and read no Secret."""
+    found = session()
+    assert found.spec is not None
+    (role,) = [each for each in build_foundation(found, found.spec) if each["kind"] == "Role"]
+    by_resource = {resource: rule for rule in role["rules"] for resource in rule["resources"]}
+    assert by_resource["leases"]["resourceNames"] == ["account-ab1234"]
+    assert by_resource["tradingsessions"]["resourceNames"] == ["index"]
+    assert "secrets" not in by_resource
+    assert not [rule for rule in role["rules"] if {"delete", "create", "*"} & set(rule["verbs"]) - {"create"}]
+
+
+def test_a_configuration_is_immutable_and_named_by_its_hash() -> None:
+    """The name is the content."""
+    found = session()
+    assert found.spec is not None
+    revision = build_revision(found, found.spec, {"per_trade_risk": 0.005})
+    manifest = build_config(found, revision)
+    assert manifest["immutable"] is True
+    assert manifest["metadata"]["name"] == f"index-config-{revision.hash[:10]}"
+    assert f"hash: {revision.hash}" in manifest["data"]["session.yaml"]
+
+
+def test_a_field_that_is_no_longer_wanted_is_found_by_the_hash() -> None:
+    """Leaving a field out is a change."""
+    one = with_hash({"kind": "Service", "metadata": {"name": "a"}, "spec": {"a": 1, "b": 2}})
+    other = with_hash({"kind": "Service", "metadata": {"name": "a"}, "spec": {"a": 1}})
+    assert is_covered(one, one)
+    assert not is_covered(other, one)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "is_same"),
+    [
+        ({"a": 1}, {"a": 1, "b": 2}, True),
+        ({"a": {}}, {}, True),
+        ({"a": {"b": 1}}, {}, False),
+        ({"rules": [{"a": 1}]}, {"rules": [{"a": 1}, {"b": 2}]}, False),
+        ({"ports": [{"port": 1}]}, {"ports": [{"port": 1, "protocol": "TCP"}]}, True),
+        ({"ownerReferences": [{"uid": "x"}]}, {"ownerReferences": [{"uid": "y"}, {"uid": "x"}]}, True),
+        ({"cpu": "1000m"}, {"cpu": "1"}, True),
+        ({"memory": "1024Mi"}, {"memory": "1Gi"}, True),
+        ({"cpu": "100m"}, {"cpu": "200m"}, False),
+        ({"name": "1"}, {"name": "1000m"}, False),
+    ],
+)
+def test_what_covers_what(wanted: Any, live: Any, is_same: bool) -> None:
+    """Defaults and other managers' fields are left alone; a list is the operator's whole."""
+    assert is_covered(wanted, live) is is_same
