@@ -76,6 +76,8 @@ class OrderChanged:
     trigger_price: Paise
     modifications: int
     message: str
+    order_type: OrderType | None = None
+    """The type after a modification; None leaves it (a stop becomes a LIMIT when it is turned into the exit)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from trader.domain.calendars import Calendar, Session
-from trader.domain.events import BrokerOrder, PositionsRead, Quote
+from trader.domain.events import BrokerOrder, KillEngaged, PositionsRead, Quote
 from trader.domain.instruments import Instrument
 from trader.domain.profiles import RiskProfile
 from trader.domain.records import BracketPlanned, KillStood
@@ -70,7 +70,7 @@ class Timing:
     """How long an exit waits for a stop that is just being placed or changed, to use it."""
     triggered_patience: int = 1 * SECOND
     """How long a triggered stop-limit may sit unfilled before it is repriced."""
-    recovering_read: int = 200 * MILLISECOND
+    recovering_read: int = 300 * MILLISECOND
     """Pause between the reads of a recovery, a flatten or a suspicion."""
     working_read: int = 2 * SECOND
     idle_read: int = 10 * SECOND
@@ -96,6 +96,8 @@ class Tactics:
     target_attempts: int = 3
     max_modifications: int = 24
     """Kite takes 25 modifications of an order; then it is cancelled and placed anew (kite.trade/docs/connect/v3/orders)."""
+    max_spread_ppm: int = 2_000
+    """An entry is denied while bid and ask stand further apart than this part of the price."""
     entry_reserve_per_second: int = 4
     """Calls of each second that entries leave to exits."""
     flatten_seconds: int = 2
@@ -220,6 +222,15 @@ class ReadTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What one positions read showed that our fills do not explain, per instrument, and when that read arrived."""
+
+    noticed_at: MachineTime
+    quantities: Mapping[InstrumentKey, int]
+    """The account's quantity of each instrument that differs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """What changes with every tick."""
 
@@ -240,16 +251,22 @@ class Control:
     is_fenced: bool = False
     """The store refused our epoch: nothing more until the standing changes."""
     trading_state: TradingState = TradingState.PAPER
+    message: str = "does not lead"
+    """What keeps it from LIVE; empty in LIVE."""
     was_live: bool = False
     risk_generation: int = 0
     is_feed_up: bool = False
+    feed_lost_at: MachineTime = _NO_TIME
     instruments: Mapping[InstrumentKey, Instrument] = field(default_factory=dict)
     profile: RiskProfile | None = None
     config_hash: str = ""
-    wants_live: bool = False
+    wants_live: bool | None = None
+    """None until the desk's wish is known: then nothing new is risked, and nothing is closed for it either."""
     is_suspended: bool = False
     preflight_passed: bool = False
     preflight_message: str = "preflight has not run yet"
+    heard_kill: KillEngaged | None = None
+    """A kill that came while this process led nothing: its first fact once it leads."""
     kill_asked_at: MachineTime | None = None
     """When the engine itself asked for a kill that is not confirmed yet."""
     net_liquidation: Paise | None = None
@@ -263,11 +280,16 @@ class Control:
     """Book reads in a row that changed nothing."""
     agreements_needed: int = 2
     position_agreements: int = 0
+    """Position reads in a row, asked for after our last order event, that showed what our fills say."""
+    touched_at: MachineTime = _NO_TIME
+    """When we last sent an order call or heard of an order of ours."""
     last_positions: PositionsRead | None = None
-    suspected: Mapping[InstrumentKey, int] = field(default_factory=dict)
-    """Position differences that one read showed; a second one makes them count."""
+    suspicion: Suspicion | None = None
+    """Position differences that one read showed; a book and a second read make them count."""
     foreign_orders: Mapping[BrokerOrderId, BrokerOrder] = field(default_factory=dict)
     """Working orders of the account that are not ours."""
+    foreign_moved_at: MachineTime = _NO_TIME
+    """When a fill that is not ours was last told: the positions are read until they say what it did."""
     filled_at: Mapping[InstrumentKey, MachineTime] = field(default_factory=dict)
     """When we last learned of a fill of ours."""
     sends: Sends = field(default_factory=Sends)

@@ -60,6 +60,11 @@ def decode_tag(text: str | None) -> TagParts | None:
     return TagParts(Epoch(_decode(epoch)), IntentId(intent), Leg(leg), _decode(attempt))
 
 
+def intent_of(tag: Tag) -> IntentId:
+    """The intent that a tag of ours names; for tags that this engine wrote or decoded already."""
+    return IntentId(tag[5:13])
+
+
 def _encode(number: int, width: int) -> str:
     letters = []
     for _ in range(width):

@@ -1,14 +1,27 @@
 """What the outside may see of the state: `/v1/state`, metrics and the Lease's report are derived from `view(state)`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trader.domain.brackets import (
+    OrderWatcher,
+    entry_price,
+    held_quantity,
+    live_orders,
+    orders_of,
+    position_of,
+)
+from trader.domain.events import Quote
+from trader.domain.flattening import Flatness, flatness
+from trader.domain.positions import bracket_profit, day_profit, portfolio_heat
 from trader.domain.records import KillStood
-from trader.domain.state import EngineState
+from trader.domain.state import Bracket, Durable, EngineState
 from trader.domain.values import (
     BrokerOrderId,
     Epoch,
     InstrumentKey,
     IntentId,
+    Leg,
     MarketTime,
     OrderStatus,
     Paise,
@@ -100,4 +113,114 @@ class StateView:
 
 def view(state: EngineState) -> StateView:
     """The picture of this state; pure, cheap enough for every scrape."""
-    raise NotImplementedError
+    durable, control, quotes = state.durable, state.control, state.market.quotes
+    flat = flatness(state)
+    brackets = tuple(durable.open.values())
+    live = [order for bracket in brackets for order in live_orders(bracket)]
+    in_doubt = sum(order.status is OrderStatus.IN_DOUBT for order in live)
+    watchers = [OrderWatcher(bracket) for bracket in brackets]
+    return StateView(
+        trading_state=control.trading_state,
+        message=control.message,
+        standing=control.standing,
+        epoch=control.epoch,
+        risk_generation=control.risk_generation,
+        config_hash=control.config_hash,
+        market_time=state.market.market_time,
+        trading_date=durable.trading_date,
+        kill=durable.kill,
+        flat_at=durable.flat_at,
+        is_flat=flat is Flatness.PROVED,
+        is_provisional=flat is Flatness.PROVISIONAL,
+        positions=_positions(durable, quotes),
+        brackets=tuple(_bracket_view(bracket) for bracket in brackets),
+        orders_placed=durable.orders_planned,
+        working_orders=len(live) - in_doubt,
+        in_doubt_orders=in_doubt,
+        duplicates=_duplicates(durable),
+        orphans=sum(len(watcher.orphans) for watcher in watchers),
+        naked=sum(not watcher.is_protected and held_quantity(watcher.bracket) != 0 for watcher in watchers),
+        heat=portfolio_heat(brackets),
+        day_profit=day_profit(durable, quotes),
+        net_liquidation=control.net_liquidation or Paise(0),
+    )
+
+
+def _positions(durable: Durable, quotes: Mapping[InstrumentKey, Quote]) -> tuple[PositionView, ...]:
+    grouped: dict[InstrumentKey, list[Bracket]] = {}
+    for bracket in durable.open.values():
+        if position_of(bracket):
+            grouped.setdefault(bracket.plan.instrument, []).append(bracket)
+    return tuple(_position_view(key, group, quotes.get(key)) for key, group in grouped.items())
+
+
+def _position_view(key: InstrumentKey, group: list[Bracket], quote: Quote | None) -> PositionView:
+    units = sum(abs(position_of(each)) for each in group)
+    average = sum(abs(position_of(each)) * entry_price(each) for each in group) // units
+    return PositionView(
+        instrument=key,
+        quantity=sum(position_of(each) for each in group),
+        average_price=Paise(average),
+        last_price=quote.last_price if quote else Paise(0),
+        profit=Paise(sum(bracket_profit(each, quote) for each in group)),
+    )
+
+
+def _bracket_view(bracket: Bracket) -> BracketView:
+    plan = bracket.plan
+    return BracketView(
+        intent=plan.intent,
+        instrument=plan.instrument,
+        side=plan.side,
+        quantity=plan.quantity,
+        held=held_quantity(bracket),
+        state=_bracket_state(bracket),
+        exiting=bracket.exiting,
+        entry=_order_view(bracket, Leg.ENTRY),
+        stop=_order_view(bracket, Leg.STOP),
+        target=_order_view(bracket, Leg.TARGET),
+        exit=_order_view(bracket, Leg.EXIT),
+    )
+
+
+def _bracket_state(bracket: Bracket) -> str:
+    watcher = OrderWatcher(bracket)
+    if watcher.is_reversed:
+        return "reversed"
+    if bracket.exiting:
+        return "exiting"
+    if held_quantity(bracket) == 0:
+        return "entering"
+    return "protected" if watcher.is_protected else "unprotected"
+
+
+def _order_view(bracket: Bracket, leg: Leg) -> OrderView | None:
+    orders = tuple(orders_of(bracket, leg))
+    if not orders:
+        return None
+    order = orders[-1]
+    return OrderView(
+        tag=order.tag,
+        order_id=order.order_id,
+        status=order.status,
+        attempt=order.attempt,
+        quantity=order.quantity,
+        filled_quantity=order.filled_quantity,
+        price=order.price,
+        trigger_price=order.trigger_price,
+        average_price=order.average_price,
+        message=order.message,
+    )
+
+
+def _duplicates(durable: Durable) -> int:
+    """Orders beyond the first that the broker accepted for one (intent, leg, attempt), whatever the epoch."""
+    count = 0
+    for bracket in (*durable.open.values(), *durable.closed.values()):
+        accepted = [
+            (order.leg, order.attempt)
+            for order in bracket.orders.values()
+            if order.order_id is not None and order.status is not OrderStatus.REJECTED
+        ]
+        count += len(accepted) - len(set(accepted))
+    return count

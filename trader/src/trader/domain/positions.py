@@ -1,0 +1,69 @@
+"""Positions, profit and heat of what is ours, in paise.
+
+Heat is the worst-case loss from entry to stop of everything that is held or may still fill, orders in doubt at their full quantity:
+what the account loses when every entry fills and every stop is hit (checklist: at most 2 % of net liquidation).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from trader.domain.brackets import entry_price, held_quantity, live_orders, position_of
+from trader.domain.events import Quote
+from trader.domain.profiles import PARTS_PER_UNIT
+from trader.domain.state import Bracket, Durable
+from trader.domain.values import InstrumentKey, Leg, Paise
+
+# An adopted position has no stop of its own: it is held to lose what the futures' price protection lets it lose at once, 3 %.
+_UNPLANNED_LOSS_PPM = 30_000
+
+
+def risk_per_unit(bracket: Bracket, price: int) -> int:
+    """What one unit loses between this price and the stop; never less than nothing."""
+    if bracket.plan.stop_price <= 0:
+        return price * _UNPLANNED_LOSS_PPM // PARTS_PER_UNIT
+    return max(0, (price - bracket.plan.stop_price) * bracket.plan.side.sign)
+
+
+def bracket_heat(bracket: Bracket) -> int:
+    """Worst-case loss of one bracket: held quantity from its entry price, entries that may still fill from their limit."""
+    heat = abs(held_quantity(bracket)) * risk_per_unit(bracket, entry_price(bracket))
+    for order in live_orders(bracket, Leg.ENTRY):
+        heat += order.remaining * risk_per_unit(bracket, order.price)
+    return heat
+
+
+def portfolio_heat(brackets: Iterable[Bracket]) -> Paise:
+    """Worst-case loss of all open brackets."""
+    return Paise(sum(bracket_heat(bracket) for bracket in brackets))
+
+
+def cash_flow(bracket: Bracket) -> int:
+    """What the trades of a bracket brought in, less what they cost."""
+    flow = -bracket.outside_value
+    for order in bracket.orders.values():
+        flow -= order.side.sign * order.filled_quantity * order.average_price
+    return flow
+
+
+def bracket_profit(bracket: Bracket, quote: Quote | None) -> Paise:
+    """Realised and, at the last price, unrealised; without a quote what is held counts at its entry price."""
+    position = position_of(bracket)
+    if not position:
+        return Paise(cash_flow(bracket))
+    last = quote.last_price if quote is not None else entry_price(bracket)
+    return Paise(cash_flow(bracket) + position * last)
+
+
+def day_profit(durable: Durable, quotes: Mapping[InstrumentKey, Quote]) -> Paise:
+    """Profit of the day: closed brackets as booked, open ones at the last price."""
+    booked = sum(durable.profit_booked.values())
+    opened = sum(bracket_profit(each, quotes.get(each.plan.instrument)) for each in durable.open.values())
+    return Paise(booked + opened)
+
+
+def our_positions(durable: Durable) -> dict[InstrumentKey, int]:
+    """Signed quantity of each instrument that our brackets hold."""
+    positions: dict[InstrumentKey, int] = {}
+    for bracket in durable.open.values():
+        key = bracket.plan.instrument
+        positions[key] = positions.get(key, 0) + position_of(bracket)
+    return positions

@@ -1,0 +1,86 @@
+"""When to read the broker's book, positions and funds: often while something is unsettled, seldom otherwise.
+
+Kite sends no update for a plain placement and repeats none that was missed (kite.trade/forum, 5230, 4217), so what the stream said
+is always checked by reads. One read of a kind is in flight at a time.
+"""
+
+from dataclasses import replace
+
+from trader.domain.brackets import live_orders
+from trader.domain.effects import ReadBook, ReadFunds, ReadPositions
+from trader.domain.flattening import Flatness, flatness
+from trader.domain.state import ReadTrack
+from trader.domain.turn import Turn
+from trader.domain.values import MILLISECOND, SECOND, OrderStatus, Standing, TradingState
+
+_DOUBT_READ_FIRST = 250 * MILLISECOND
+_DOUBT_READ_LAST = 2 * SECOND
+
+
+def ask_reads(turn: Turn) -> None:
+    """Ask for the reads that are due."""
+    if turn.control.standing is Standing.NONE or turn.control.is_fenced:
+        return
+    timing = turn.settings.timing
+    urgent = is_unsettled(turn)
+    working = any(live_orders(bracket) for bracket in turn.durable.open.values())
+    pace = timing.recovering_read if urgent else timing.working_read if working else timing.idle_read
+    book_pace = min(pace, _doubt_pace(turn))
+    if _is_due(turn, turn.control.book, book_pace):
+        turn.others.append(ReadBook())
+        turn.change_control(book=_asked(turn, turn.control.book))
+    if _is_due(turn, turn.control.positions, pace):
+        turn.others.append(ReadPositions())
+        turn.change_control(positions=_asked(turn, turn.control.positions))
+    if _is_due(turn, turn.control.funds, timing.idle_read):
+        turn.others.append(ReadFunds())
+        turn.change_control(funds=_asked(turn, turn.control.funds))
+
+
+def is_unsettled(turn: Turn) -> bool:
+    """Whether something waits for the broker's word: a recovery, a suspicion, a flatten without proof, a pending mutation."""
+    control = turn.control
+    if control.agreements < control.agreements_needed or control.suspicion is not None:
+        return True
+    positions_at = control.positions.requested_at
+    if control.foreign_moved_at and (positions_at is None or positions_at < control.foreign_moved_at):
+        return True
+    if any(track.mutation is not None or track.mutation_refusals for track in control.tracks.values()):
+        return True
+    wants_flat = turn.is_killed or control.trading_state in (TradingState.REDUCING, TradingState.HALTED)
+    if wants_flat or any(bracket.exiting for bracket in turn.durable.open.values()):
+        return flatness(turn) is not Flatness.PROVED
+    return False
+
+
+def _doubt_pace(turn: Turn) -> int:
+    """Orders in doubt are looked for after 250 ms, then ever more slowly, every 2 s at last; new ones get a look too."""
+    pace = turn.settings.timing.idle_read
+    for bracket in turn.durable.open.values():
+        for order in live_orders(bracket):
+            track = turn.track(order)
+            if order.status is OrderStatus.IN_DOUBT and track.doubt_since is not None:
+                age = turn.now - track.doubt_since
+                pace = min(pace, max(_DOUBT_READ_FIRST, min(_DOUBT_READ_LAST, age // 4)))
+            elif order.status is OrderStatus.SENT:
+                pace = min(pace, SECOND)
+    return pace
+
+
+def _is_due(turn: Turn, track: ReadTrack, pace: int) -> bool:
+    if track.asked_at is None:
+        return True
+    if track.is_pending:
+        return turn.now - track.asked_at >= turn.settings.timing.read_wait
+    return turn.now - track.asked_at >= pace
+
+
+def _asked(turn: Turn, track: ReadTrack) -> ReadTrack:
+    return replace(track, asked_at=turn.now, is_pending=True)
+
+
+def on_read_failed(turn: Turn, what: str) -> None:
+    """A failed read is no evidence of anything; it is asked for again at its pace."""
+    if what in ("book", "positions", "funds"):
+        track: ReadTrack = getattr(turn.control, what)
+        turn.change_control(**{what: replace(track, is_pending=False)})

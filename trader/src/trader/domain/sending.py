@@ -1,0 +1,106 @@
+"""From want to command: the attempt is numbered, the fact recorded, the call counted. The only place that makes order effects.
+
+Reducing calls may use the whole budget of the second; what does not fit is derived again on the next step, most urgent first.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from trader.domain.brackets import next_attempt
+from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
+from trader.domain.orders import changed
+from trader.domain.records import OrderPlanned
+from trader.domain.state import Mutation, Order, Track
+from trader.domain.tags import MAX_ATTEMPT, TagParts, encode_tag
+from trader.domain.turn import Turn
+from trader.domain.wants import CancelWant, ModifyWant, PlaceWant, Want
+
+
+def send_wants(turn: Turn, wants: Iterable[Want]) -> None:
+    """Send the most urgent wants that the budget allows."""
+    for want in sorted(wants, key=lambda each: each.urgency):
+        if turn.budget().calls <= 0:
+            return
+        match want:
+            case PlaceWant():
+                place(turn, want, adds_risk=False)
+            case ModifyWant():
+                _modify(turn, want)
+            case CancelWant():
+                _cancel(turn, want)
+
+
+def place(turn: Turn, want: PlaceWant, *, adds_risk: bool) -> None:
+    """Plan an order under a tag that was never used, and send it."""
+    plan, epoch = want.bracket.plan, turn.control.epoch
+    attempt = next_attempt(want.bracket, want.leg, epoch)
+    if attempt > MAX_ATTEMPT:
+        turn.announce("attempts_exhausted", intent=plan.intent, leg=want.leg.value)
+        return
+    tag = encode_tag(TagParts(epoch, plan.intent, want.leg, attempt))
+    turn.record(
+        OrderPlanned(
+            market_time=turn.market_time,
+            tag=tag,
+            intent=plan.intent,
+            leg=want.leg,
+            attempt=attempt,
+            epoch=epoch,
+            instrument=plan.instrument,
+            side=want.side,
+            order_type=want.order_type,
+            product=plan.product,
+            quantity=want.quantity,
+            price=want.price,
+            trigger_price=want.trigger_price,
+        )
+    )
+    turn.set_track(tag, Track(changed_at=turn.now, planned_at=turn.now))
+    turn.emit(
+        PlaceOrder(
+            tag=tag,
+            intent=plan.intent,
+            leg=want.leg,
+            attempt=attempt,
+            adds_risk=adds_risk,
+            instrument=plan.instrument,
+            side=want.side,
+            order_type=want.order_type,
+            product=plan.product,
+            quantity=want.quantity,
+            price=want.price,
+            trigger_price=want.trigger_price,
+            risk_generation=turn.control.risk_generation,
+        )
+    )
+
+
+def _modify(turn: Turn, want: ModifyWant) -> None:
+    order, track = want.order, turn.track(want.order)
+    assert order.order_id is not None
+    turn.record(changed(order, turn.market_time, modifications=order.modifications + 1))
+    mutation = Mutation("modify", turn.now, want.order_type, want.quantity, want.price, want.trigger_price)
+    reprices = track.reprices + 1 if want.is_reprice else track.reprices
+    turn.set_track(order.tag, replace(track, mutation=mutation, mutated_at=turn.now, reprices=reprices))
+    turn.emit(
+        ModifyOrder(
+            tag=order.tag,
+            order_id=order.order_id,
+            order_type=want.order_type if want.order_type is not order.order_type else None,
+            # Kite's staff: send the quantity only when it changes (kite.trade/forum, comment 41181).
+            quantity=want.quantity if want.quantity != order.quantity else None,
+            price=want.price if want.price != order.price else None,
+            trigger_price=want.trigger_price if want.trigger_price != order.trigger_price else None,
+        )
+    )
+
+
+def _cancel(turn: Turn, want: CancelWant) -> None:
+    order, track = want.order, turn.track(want.order)
+    assert order.order_id is not None
+    turn.set_track(order.tag, replace(track, mutation=_cancellation(turn, order), mutated_at=turn.now))
+    turn.emit(CancelOrder(tag=order.tag, order_id=order.order_id))
+
+
+def _cancellation(turn: Turn, order: Order) -> Mutation:
+    return Mutation("cancel", turn.now, order.order_type, order.quantity, order.price, order.trigger_price)

@@ -1,0 +1,89 @@
+"""From quote to entry: ask the strategies, judge what they propose, plan the bracket and its entry in one step.
+
+The signal's key is burned by the plan's record: whatever happens next, the same signal never makes a second entry (rule 7).
+"""
+
+from trader.domain.effects import GuardTripped
+from trader.domain.events import Quote
+from trader.domain.guards import judge, make_case
+from trader.domain.journal import with_entry
+from trader.domain.records import BracketPlanned
+from trader.domain.sending import place
+from trader.domain.state import Market
+from trader.domain.strategies import Intent, StrategyView
+from trader.domain.turn import Turn
+from trader.domain.values import Leg, OrderType, Paise, Standing
+from trader.domain.wants import PlaceWant, Urgency
+
+
+def consider(turn: Turn, quote: Quote, previous: Quote | None) -> None:
+    """Show a quote to every strategy and take up what they propose."""
+    instrument, session = turn.instrument(quote.instrument), turn.market.session
+    if instrument is None or session is None:
+        return
+    is_whole = previous is None or previous.at >= turn.control.feed_lost_at
+    view = StrategyView(quote, instrument, session, is_whole)
+    for strategy in turn.settings.strategies:
+        key = (strategy.name, quote.instrument)
+        memory = turn.market.memory.get(key)
+        remembered, intents = strategy.decide(view, memory)
+        if remembered is not memory:
+            _remember(turn, key, remembered)
+        if turn.control.standing is Standing.NONE:
+            # A standby follows the market; only a leader's denials and entries are anybody's business.
+            continue
+        for intent in intents:
+            take_up(turn, intent)
+
+
+def take_up(turn: Turn, intent: Intent) -> bool:
+    """Judge one intent; plan and send its entry, or tell the one guard that denied it."""
+    case = make_case(turn, intent)
+    denial = judge(case)
+    if denial is not None:
+        turn.others.append(GuardTripped(denial.code, intent.instrument, denial.detail))
+        return False
+    quantity = case.sizing.quantity
+    turn.record(
+        BracketPlanned(
+            market_time=turn.market_time,
+            intent=case.identity,
+            trading_date=turn.durable.trading_date,
+            strategy=intent.strategy,
+            signal_key=intent.signal_key,
+            instrument=intent.instrument,
+            side=intent.side,
+            quantity=quantity,
+            product=turn.settings.product,
+            entry_price=intent.entry_price,
+            stop_price=intent.stop_price,
+            target_price=intent.target_price,
+        )
+    )
+    bracket = turn.durable.open[case.identity]
+    want = PlaceWant(
+        Urgency.PROFIT, bracket, Leg.ENTRY, intent.side, OrderType.LIMIT, quantity, intent.entry_price, Paise(0)
+    )
+    place(turn, want, adds_risk=True)
+    turn.announce(
+        "bracket_planned",
+        intent=case.identity,
+        instrument=intent.instrument,
+        side=intent.side.value,
+        quantity=quantity,
+        entry_paise=intent.entry_price,
+        stop_paise=intent.stop_price,
+        target_paise=intent.target_price,
+    )
+    return True
+
+
+def _remember(turn: Turn, key: tuple[str, str], memory: object) -> None:
+    market = turn.market
+    turn.market = Market(
+        market.now,
+        market.market_time,
+        market.session,
+        market.quotes,
+        with_entry(market.memory, key, memory),  # type: ignore[arg-type]
+    )
