@@ -1,0 +1,1 @@
+"""The SQL store: journal, outbox, leader epoch and kills, on PostgreSQL in the cluster and SQLite by hand."""
