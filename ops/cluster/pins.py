@@ -72,16 +72,27 @@ def kubernetes_version() -> str:
 
 
 def linker_flags(folder: str) -> str:
-    """Return the linker flags of a module: stripped, and for Kubernetes with its version.
+    """Return the linker flags of a module: stripped, and stamped with the versions that programs ask themselves for.
 
-    Without the version kubectl cannot parse its own, and kubeadm refuses to work.
+    Without its version kubectl cannot parse its own and kubeadm refuses to work; without that of
+    Kubernetes, Helm renders charts as if for 1.20 and refuses any that wants a newer one.
     """
-    if folder != "kubernetes":
-        return "-s -w"
-    version = kubernetes_version()
-    major, minor = version.lstrip("v").split(".")[:2]
-    stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-    return "-s -w " + " ".join(f"-X {_VERSION_PACKAGE}.{name}={value}" for name, value in stamps.items())
+    text = (GO_FOLDER / folder / "go.mod").read_text()
+    stamps: dict[str, str] = {}
+    if folder == "kubernetes":
+        version = kubernetes_version()
+        major, minor = version.lstrip("v").split(".")[:2]
+        stamps = {
+            f"{_VERSION_PACKAGE}.{name}": value
+            for name, value in (("gitVersion", version), ("gitMajor", major), ("gitMinor", minor))
+        }
+    elif folder == "helm":
+        minor = module_version(text, "k8s.io/client-go").split(".")[1]
+        stamps = {"helm.sh/helm/v3/internal/version.version": module_version(text, "helm.sh/helm/v3")}
+        for package in ("chartutil", "lint/rules"):
+            stamps[f"helm.sh/helm/v3/pkg/{package}.k8sVersionMajor"] = "1"
+            stamps[f"helm.sh/helm/v3/pkg/{package}.k8sVersionMinor"] = minor
+    return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in stamps.items())])
 
 
 def digest(parts: Iterable[bytes]) -> str:

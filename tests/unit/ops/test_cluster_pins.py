@@ -44,7 +44,8 @@ def test_kubernetes_staging_modules_follow_the_release() -> None:
     assert all(line[0] == line[2] and line[3] == version for line in replaced)
 
 
-def test_only_kubernetes_carries_its_version_in_the_linker_flags() -> None:
-    """kubectl and kubeadm cannot work without their version; the others bring their own."""
+def test_programs_that_ask_for_their_version_are_stamped_with_it() -> None:
+    """kubectl, kubeadm and Helm cannot work right without; the others bring their own."""
     assert f"gitVersion={pins.kubernetes_version()}" in pins.linker_flags("kubernetes")
+    assert "chartutil.k8sVersionMinor=3" in pins.linker_flags("helm")
     assert pins.linker_flags("etcd") == "-s -w"
