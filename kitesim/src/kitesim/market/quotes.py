@@ -64,10 +64,11 @@ class Quote:
     def flex_band(self, price: int) -> None:
         """Widen the circuit limits in steps of 5 % of the base until the price is inside."""
         step = max(int(self.close * _FLEX) // self.instrument.tick, 1) * self.instrument.tick
-        while price > self.upper_circuit:
-            self.upper_circuit += step
-        while price < self.lower_circuit and self.lower_circuit > step:
-            self.lower_circuit -= step
+        if price > self.upper_circuit:
+            self.upper_circuit += -((self.upper_circuit - price) // step) * step
+        if price < self.lower_circuit:
+            widened = self.lower_circuit + (price - self.lower_circuit) // step * step
+            self.lower_circuit = max(widened, self.instrument.tick)
 
     def new_day(self, close: int, now_ns: int) -> None:
         """Start a trading day: yesterday's close is known, everything of today is empty."""

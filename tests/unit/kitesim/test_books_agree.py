@@ -1,0 +1,153 @@
+"""Whatever users do, the order book, the trades, the positions and the cash tell the same story."""
+
+import json
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kitesim.errors import KiteError
+from kitesim.exchange.accounts import Account
+from kitesim.exchange.orders import Order, Place
+from kitesim.exchange.positions import Position
+
+from .conftest import Floor
+
+KEYS = ["NFO:NIFTY26DECFUT", "NFO:BANKNIFTY26DECFUT", "NSE:INFY"]
+# What a user does: which user, what, in which instrument, which side, how many lots, how many ticks from the last price.
+actions = st.lists(
+    st.tuples(
+        st.sampled_from(["AB1234", "CD5678"]),
+        st.sampled_from(["LIMIT", "LIMIT", "MARKET", "SL", "SL-M", "IOC", "cancel", "modify", "wait", "jump"]),
+        st.sampled_from(KEYS),
+        st.sampled_from(["BUY", "SELL"]),
+        st.integers(1, 20),
+        st.integers(-300, 300),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(script=actions)
+def test_order_book_trades_positions_and_cash_agree(script: list[tuple[str, str, str, str, int, int]]) -> None:
+    """Nothing is lost, nothing is counted twice, and nothing fills outside its limit."""
+    floor = Floor(limits={"enabled": False})
+    accounts = {user: floor.add(user) for user in ("AB1234", "CD5678")}
+    for user, what, key, side, lots, ticks in script:
+        account = accounts[user]
+        try:
+            act(floor, account, (what, key, side, lots, ticks))
+        except KiteError:
+            continue
+        finally:
+            for each in accounts.values():
+                check(floor, each)
+    floor.settle()
+    for each in accounts.values():
+        check(floor, each)
+
+
+def act(floor: Floor, account: Account, action: tuple[str, str, str, int, int]) -> None:
+    what, key, side, lots, ticks = action
+    quote = floor.quote(key)
+    tick, desk = quote.instrument.tick, floor.simulator.desk
+    price = quote.last + ticks * tick
+    live = [order for order in account.orders.values() if order.place is not Place.DONE]
+    match what:
+        case "wait":
+            floor.let_pass(0.5)
+        case "jump":
+            floor.force(price, key)
+        case "cancel" if live:
+            desk.cancel(account, live[lots % len(live)].order_id)
+        case "modify" if live:
+            desk.modify(account, live[lots % len(live)].order_id, {"price": f"{price / 100:.2f}"})
+        case "LIMIT" | "IOC":
+            validity = "IOC" if what == "IOC" else "DAY"
+            floor.place(
+                side, lots * quote.instrument.lot, account, key=key, price=f"{price / 100:.2f}", validity=validity
+            )
+        case "MARKET":
+            floor.place(side, lots * quote.instrument.lot, account, key=key, order_type="MARKET", market_protection=-1)
+        case "SL" | "SL-M":
+            stop = {"trigger_price": f"{price / 100:.2f}", "price": f"{price / 100:.2f}", "market_protection": 1}
+            floor.place(side, lots * quote.instrument.lot, account, key=key, order_type=what, **stop)
+    if lots % 2:
+        floor.settle()
+
+
+def check(floor: Floor, account: Account) -> None:
+    positions: dict[tuple[int, str], Position] = {}
+    for order in account.orders.values():
+        trades = account.order_trades.get(order.order_id, [])
+        assert sum(trade.quantity for trade in trades) == order.filled <= order.terms.quantity
+        assert sum(trade.quantity * trade.price for trade in trades) == order.filled_value
+        assert all(trade.quantity > 0 for trade in trades)
+        row = json.loads(order.history[-1])
+        assert (row["status"], row["filled_quantity"]) == (order.status.value, order.filled)
+        check_ends(order)
+        for trade in trades:
+            key = (order.instrument.token, order.request.product)
+            position = positions.setdefault(key, Position(order.instrument, order.request.product))
+            position.fill(order.is_buy, trade.quantity, trade.price)
+    assert positions == account.positions
+    assert len(account.trades) == sum(len(trades) for trades in account.order_trades.values())
+    money = sum(
+        (-1 if trade.order.is_buy else 1) * trade.quantity * trade.price
+        + (1 if trade.order.is_buy else -1) * trade.quantity * floor.quote(trade.order.instrument.key).last
+        for trade in account.trades
+    )
+    assert account.net() == account.cash + money - account.blocked
+    margins = account.margins_row()
+    assert margins["net"] == account.net() / 100
+    if not any(order.place is not Place.DONE for order in account.orders.values()) and not any(
+        position.quantity for position in account.positions.values()
+    ):
+        assert account.blocked == 0
+
+
+def check_ends(order: Order) -> None:
+    assert (order.place is Place.DONE) is order.status.is_terminal
+    if order.status.value == "COMPLETE":
+        assert order.pending == 0
+    if order.status.value == "CANCELLED":
+        assert order.cancelled == order.pending
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    side=st.sampled_from(["BUY", "SELL"]),
+    ticks=st.integers(-60, 60),
+    lots=st.integers(1, 27),
+    jumps=st.lists(st.integers(-100, 100), max_size=6),
+)
+def test_no_fill_is_outside_the_limit(side: str, ticks: int, lots: int, jumps: list[int]) -> None:
+    """However the market jumps, a limit order trades at its limit or better, and for no more than its quantity."""
+    floor = Floor()
+    quote = floor.quote()
+    limit = quote.last + ticks * 10
+    order = floor.place(side, lots * 65, price=f"{limit / 100:.2f}")
+    floor.settle()
+    for jump in jumps:
+        floor.force(quote.last + jump * 10)
+        floor.let_pass(0.5)
+    for trade in floor.account.trades:
+        assert trade.price <= limit if side == "BUY" else trade.price >= limit
+    assert order.filled <= order.terms.quantity
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10_000))
+def test_the_same_seed_gives_the_same_log(seed: int) -> None:
+    """A run is a function of its seed and of what was asked, machine time aside."""
+
+    def run() -> list[dict[str, object]]:
+        floor = Floor(seed=seed)
+        floor.place("BUY", 1755, price=floor.quote().last / 100)
+        floor.let_pass(5)
+        floor.place("SELL", 130, order_type="MARKET", market_protection=-1)
+        floor.let_pass(5)
+        return [{**entry, "machine_time_ns": 0} for entry in floor.simulator.log.entries()]
+
+    assert run() == run()
