@@ -38,7 +38,6 @@ class Foreign(StrEnum):
 class Exchange(StrEnum):
     """Whose trading hours hold."""
 
-    NSE = "NSE"
     NFO = "NFO"
     ALWAYS_OPEN = "AlwaysOpen"
 
@@ -255,7 +254,10 @@ class Calendar(Part):
     """When the market is open."""
 
     exchange: Exchange = Field(
-        description="Whose trading hours hold. AlwaysOpen is for simulations: it needs broker.type Kitesim."
+        description=(
+            "Whose trading hours hold. NFO: futures and options of NSE. "
+            "AlwaysOpen is for simulations: it needs broker.type Kitesim."
+        )
     )
     timezone: Timezone = Field(default=Timezone.KOLKATA, description="Time zone of the exchange.")
 

@@ -19,14 +19,15 @@ from session_operator.errors import ApiError, ApiNotFoundError
 
 NOW = "2026-11-23T09:15:00Z"
 PROFILE = """
+name: paper
 per_trade_risk: 0.005
 max_heat: 0.02
 max_daily_loss: 0.02
-instruments: [NIFTY]
+instruments: {underlyings: [NIFTY], kinds: [FUT]}
 order_rate: {per_second: 5, per_minute: 200, per_day: 3000}
-heartbeat: {market_data_seconds: 5, order_stream_seconds: 30}
+heartbeats: {market_data_seconds: 5, order_stream_seconds: 30}
 """
-PROFILES = {"paper.yaml": PROFILE, "canary_live.yaml": PROFILE.replace("0.005", "0.0025")}
+PROFILES = {"paper.yaml": PROFILE, "canary_live.yaml": PROFILE.replace("name: paper", "name: canary-live")}
 SECRETS = {
     "kitesim-credentials": {"control_token": "x"},
     "trading-db": {"url": "postgresql://database/trading"},

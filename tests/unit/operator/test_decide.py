@@ -189,8 +189,11 @@ def test_kite_needs_all_three() -> None:
         ({}, "ProfileMissing", "its keys: none"),
         ({"canary_live.yaml": PROFILE}, "ProfileMissing", "needs key paper.yaml"),
         ({"paper.yaml": "a: [1"}, "ProfileInvalid", "line"),
+        ({"paper.yaml": PROFILE + "max_heat: 0.01"}, "ProfileInvalid", "the key 'max_heat' stands twice in line 9"),
+        ({"paper.yaml": PROFILE.replace("paper", "full")}, "ProfileInvalid", "name: must be 'paper', as its key says"),
         ({"paper.yaml": "3"}, "ProfileInvalid", "must be a mapping of limits, was int"),
         ({"paper.yaml": PROFILE.replace("0.005", "0.05")}, "ProfileInvalid", "per_trade_risk: 0.05 is greater"),
+        ({"paper.yaml": PROFILE + "extra: 1"}, "ProfileInvalid", "extra"),
         ({"paper.yaml": PROFILE.replace("max_heat: 0.02", "")}, "ProfileInvalid", "max_heat"),
     ],
 )

@@ -4,7 +4,7 @@ A profile that is missing, unreadable or out of bounds stops the roll-out of a n
 the last good one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,17 +39,41 @@ def read_profile(name: str, profiles: Mapping[str, str] | None, source: ProfileS
             "ProfileMissing",
             f"config.stages[0].profile {name!r} needs key {key} in ConfigMap {source.config_map}; its keys: {known}",
         )
-    where = f"profile {name} (key {key} of ConfigMap {source.config_map})"
+    found = _judge(name, profiles[key], source.validator)
+    return (
+        Problem("ProfileInvalid", f"{key} in ConfigMap {source.config_map}{found}") if isinstance(found, str) else found
+    )
+
+
+def _judge(name: str, text: str, validator: Draft202012Validator) -> Profile | str:
+    """Read the text; says what is wrong with it, to be put behind the profile's name."""
     try:
-        found = yaml.safe_load(profiles[key])
+        found = yaml.load(text, _StrictLoader)  # noqa: S506  # a SafeLoader underneath
     except yaml.YAMLError as error:
-        return Problem("ProfileInvalid", f"{where} is not YAML: {_place(error)}")
+        return f" is not YAML: {_place(error)}"
     if not isinstance(found, dict):
-        return Problem("ProfileInvalid", f"{where} must be a mapping of limits, was {type(found).__name__}")
-    worst = best_match(source.validator.iter_errors(found))
+        return f" must be a mapping of limits, was {type(found).__name__}"
+    worst = best_match(validator.iter_errors(found))
     if worst is not None:
-        return Problem("ProfileInvalid", f"{where}: {_explain(worst)}")
+        return f": {_explain(worst)}"
+    if found.get("name", name) != name:
+        return f": name: must be {name!r}, as its key says, was {found['name']!r}"
     return found
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice: plain YAML lets the last one win, and a limit must not be won by luck."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=deep)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
 
 
 def _place(error: yaml.YAMLError) -> str:
