@@ -9,6 +9,7 @@ import random
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 
 from kiteconnect import KiteTicker
 
@@ -30,8 +31,8 @@ def measure() -> dict[str, Figure]:
     for name, (count, target) in SIZES.items():
         frame = _frame(count)
         ours, peer, ratios = side_by_side(
-            lambda frame=frame: _rate(packets, frame),  # type: ignore[misc]
-            lambda frame=frame: _rate(ticker._parse_binary, frame),  # type: ignore[misc]
+            partial(_rate, packets, frame),
+            partial(_rate, ticker._parse_binary, frame),
         )
         figures[name] = Figure(ours / peer, "ratio", round(peer), [round(each, 2) for each in ratios], f">= {target}")
     return figures
@@ -51,7 +52,7 @@ def _depth(draw: random.Random) -> list[int]:
     return [value for _ in range(10) for value in (draw.randrange(5000), draw.randrange(10**7), draw.randrange(99))]
 
 
-def _rate(decode: Callable[[bytes], list[object]], frame: bytes) -> float:
+def _rate(decode: Callable[[bytes], object], frame: bytes) -> float:
     """Packets per second."""
     (count,) = struct.unpack_from(">H", frame)
     rounds = max(1, PACKETS // count)
