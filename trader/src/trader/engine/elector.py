@@ -190,7 +190,8 @@ class ElectorThread:
             try:
                 for version in self._client.changes():
                     self._tell(Hinted(version))
-            except (LeaseAway, LeaseMissing):
-                with self._waking:
-                    if not self._is_stopping and self._elector.phase is not Phase.LOST:
-                        self._waking.wait(self._elector.times.retry_period_seconds)
+            except (LeaseAway, LeaseMissing, LeaseConflict):
+                # Without a watch (not allowed, or broken) a candidate looks more often: a released Lease is not left lying.
+                threading.Event().wait(self._elector.times.retry_period_seconds / 4)
+                if self._elector.phase is Phase.WAITING:
+                    self._tell(Hinted(""))

@@ -1,13 +1,10 @@
-"""Machine time and market time.
+"""Market time of a simulator: what `GET /sim/clock` shows, carried forward between polls at the speed that it tells.
 
-Machine time is CLOCK_BOOTTIME: monotonic, and it counts suspended time, for a Lease runs on while a machine sleeps.
-Market time is the wall clock with Kite; with a simulator it is what `GET /sim/clock` shows, carried forward between polls at
-the speed that it tells. It never runs backwards.
+It never runs backwards. With Kite itself market time is the wall clock (`adapters.system_clock`).
 """
 
 import asyncio
 import contextlib
-import time
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +12,7 @@ import httpx
 import structlog
 
 from trader.adapters.kite.credentials import CredentialsMissing, control_headers
+from trader.adapters.system_clock import machine_time
 from trader.domain.values import MachineTime, MarketTime
 
 log = structlog.get_logger(__name__)
@@ -22,27 +20,6 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 2.0
 
-
-def machine_time() -> MachineTime:
-    """Nanoseconds since boot, suspended time included (Linux; elsewhere the monotonic clock is the nearest)."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return MachineTime(time.clock_gettime_ns(boottime))
-
-
-class WallClock:
-    """Market time as the machine's wall clock has it; preflight judges how far off that may be."""
-
-    def __init__(self) -> None:
-        self._latest = 0
-
-    def machine_time(self) -> MachineTime:
-        """Nanoseconds since boot."""
-        return machine_time()
-
-    def market_time(self) -> MarketTime:
-        """Nanoseconds since the Unix epoch; a wall clock that was set back stands still instead."""
-        self._latest = max(self._latest, time.time_ns())
-        return MarketTime(self._latest)
 
 
 class KitesimClock:

@@ -10,10 +10,7 @@ import datetime as dt
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from trader.adapters.kite.money import paise
 from trader.domain.instruments import Instrument
@@ -37,12 +34,6 @@ class FreezeTable:
 
     def __init__(self, rows: Sequence[FreezeRow]) -> None:
         self._rows = sorted(rows, key=lambda row: row.effective)
-
-    @classmethod
-    def read(cls, path: Path) -> "FreezeTable":
-        """Read `freeze_quantities.yaml`."""
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return cls([FreezeRow(row["effective"], dict(row["quantities"])) for row in document["rows"]])
 
     def quantity(self, underlying: str, on: dt.date) -> int | None:
         """The freeze quantity of an underlying's derivatives on a day; None when no row says so."""
