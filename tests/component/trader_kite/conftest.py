@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from trader.adapters.kite.clock import WallClock
 from trader.adapters.kite.credentials import Session, Token
 from trader.adapters.kite.instruments import FreezeTable
 from trader.adapters.kite.rest import KiteRest, RestOptions
+from trader.adapters.system_clock import SystemClock
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
 from trader.domain.values import (
     BrokerOrderId,
@@ -96,7 +96,7 @@ def rig_at() -> Iterator[Callable[..., Rig]]:
         gate, source = OpenGate(), StubSource()
         session = Session(source)
         options = options or RestOptions(order_seconds=0.5, read_seconds=0.5)
-        broker = KiteRest(session, gate, WallClock(), freeze=FreezeTable([]), root=url, options=options)
+        broker = KiteRest(session, gate, SystemClock(), freeze=FreezeTable([]), root=url, options=options)
         made.append(broker)
         return Rig(broker, gate, source, session)
 

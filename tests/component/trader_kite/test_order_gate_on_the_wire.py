@@ -14,6 +14,9 @@ pytestmark = pytest.mark.component
 RigAt = Callable[[str], Rig]
 
 
+MESSAGES = {"place": ORDER, "modify": MODIFY, "cancel": CANCEL}
+
+
 def accept(exchange: Exchange) -> None:
     """Take every order."""
     exchange.data({"order_id": "1914227164488687616"})
@@ -41,13 +44,9 @@ async def test_what_the_gate_refuses_never_leaves(rig_at: RigAt, operation: str)
     with wire_server(accept) as server:
         rig = rig_at(server.url)
         rig.gate.refuses = "cut"
+        calls = {"place": rig.broker.place, "modify": rig.broker.modify, "cancel": rig.broker.cancel}
         with pytest.raises(GateClosed, match="cut"):
-            if operation == "place":
-                await rig.broker.place(ORDER, PERMIT)
-            elif operation == "modify":
-                await rig.broker.modify(MODIFY, PERMIT)
-            else:
-                await rig.broker.cancel(CANCEL, PERMIT)
+            await calls[operation](MESSAGES[operation], PERMIT)  # type: ignore[operator]
         assert server.seen == []
         rig.gate.refuses = ""
         await rig.broker.place(ORDER, PERMIT)

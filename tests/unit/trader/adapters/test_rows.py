@@ -60,7 +60,7 @@ def test_foreign_products_do_not_hide_the_book(product: str, ours: Product) -> N
 @pytest.mark.parametrize("spoiled", [{"quantity": 1.5}, {"transaction_type": "HOLD"}, {"price": "n/a"}])
 def test_a_row_that_makes_no_sense_is_refused(spoiled: dict[str, Any]) -> None:
     """Size, side and price are never guessed."""
-    with pytest.raises(ValueError, match="was|is not"):
+    with pytest.raises(ValueError, match=r"was|is not"):
         broker_order(ROW | spoiled)
 
 

@@ -21,7 +21,6 @@ POLL_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 2.0
 
 
-
 class KitesimClock:
     """Follows a simulator's clock: `start()` before anything reads it, `follow()` as a task beside."""
 

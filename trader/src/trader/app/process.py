@@ -1,0 +1,146 @@
+"""One trader process from its first task to its exit code, wherever it runs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import structlog
+
+from trader.adapters.system_clock import machine_time
+from trader.app import showing
+from trader.app.documents import ConfigInvalid
+from trader.app.observing import time_flattening
+from trader.app.telemetry import TraderTelemetry
+from trader.app.wiring import Assembled, Doors, Plan, Unready, assemble
+from trader.domain.state import EngineState
+from trader.engine.session import TradingEngine
+from trader.engine.settings import Ending, Snapshot
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 2.0
+STOP_SECONDS = 15.0
+STILL_SECONDS = 15.0
+
+
+class TraderProcess:
+    """Assembles, runs and ends an engine; answers for it while there is none yet."""
+
+    def __init__(self, chosen: Plan, doors: Callable[[], Doors], telemetry: TraderTelemetry, *, patient: bool) -> None:
+        """`patient`: wait for what is missing (in the cluster) instead of giving up (by hand)."""
+        self.telemetry = telemetry
+        self.chosen = chosen
+        self.assembled: Assembled | None = None
+        self.message = "starting"
+        self.ending: Ending | None = None
+        self.failure: Exception | None = None
+        """What kept it from starting at all."""
+        self.ended = asyncio.Event()
+        self._doors = doors
+        self._patient = patient
+        self._stopping = asyncio.Event()
+        self._turned_at = machine_time()
+
+    @property
+    def engine(self) -> TradingEngine[EngineState] | None:
+        """The engine, once there is one."""
+        return self.assembled.engine if self.assembled is not None else None
+
+    @property
+    def exit_code(self) -> int:
+        """0 stopped, 2 bad input, 70 and 75 as `Ending` says."""
+        if self.failure is not None:
+            return 2
+        return self.ending.exit_code if self.ending is not None else 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run until the block ends, then stop in order."""
+        task = asyncio.create_task(self._run(), name="trader")
+        try:
+            yield
+        finally:
+            self.stop()
+            done, _ = await asyncio.wait({task}, timeout=STOP_SECONDS)
+            if not done:
+                log.error("stop_timed_out", seconds=STOP_SECONDS)
+                task.cancel()
+                await asyncio.wait({task}, timeout=1)
+
+    def stop(self) -> None:
+        """End as planned; a second call does nothing more."""
+        self._stopping.set()
+        if self.engine is not None:
+            self.engine.stop()
+
+    async def _run(self) -> None:
+        try:
+            async with contextlib.AsyncExitStack() as closing:
+                self.assembled = await self._assemble(closing)
+                if self.assembled is None:
+                    self.ending = Ending.STOPPED
+                    return
+                engine, clock = self.assembled.engine, self.assembled.clock
+                watch = asyncio.create_task(time_flattening(engine.snapshot, clock, self.telemetry), name="flattening")
+                try:
+                    self.ending = await engine.run()
+                finally:
+                    watch.cancel()
+                    await asyncio.wait({watch})
+        except (ConfigInvalid, Unready) as error:
+            self.failure = error
+        except Exception as error:  # the top frame: nothing above would say it
+            self.telemetry.failed("process", error)
+            self.ending = Ending.FAILED
+        finally:
+            self.ended.set()
+
+    async def _assemble(self, closing: contextlib.AsyncExitStack) -> Assembled | None:
+        """Try until it works; None when asked to stop before."""
+        while not self._stopping.is_set():
+            async with contextlib.AsyncExitStack() as attempt:
+                try:
+                    assembled = await assemble(self.chosen, self._doors(), self.telemetry, attempt)
+                except Unready as unready:
+                    if not self._patient:
+                        raise
+                    if self.message != str(unready):
+                        log.warning("not_ready", reason=str(unready))
+                    self.message = str(unready)
+                else:
+                    closing.push_async_exit(attempt.pop_all())
+                    self.message = ""
+                    return assembled
+            self._turned_at = machine_time()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+        return None
+
+    # --- what the outside asks ---
+
+    def snapshot(self) -> Snapshot | None:
+        """The engine's, once there is one."""
+        return self.engine.snapshot() if self.engine is not None else None
+
+    def readiness(self) -> tuple[bool, str]:
+        """Warm: the database was reached and replayed or read, leading or standing by."""
+        return self.engine.readiness() if self.engine is not None else (False, self.message)
+
+    def liveness(self) -> tuple[bool, str]:
+        """Before the engine: the patient wait still turns. Lenient, for a restart helps nobody who waits."""
+        if self.engine is not None:
+            return self.engine.liveness()
+        return (machine_time() - self._turned_at) / 1e9 < STILL_SECONDS + RETRY_SECONDS, self.message
+
+    def state(self) -> dict[str, Any]:
+        """`/v1/state`."""
+        settings = self.chosen.settings
+        shown = showing.Shown(
+            session=settings.session.session.name,
+            pod=settings.pod.name,
+            config_hash=settings.session.config.hash,
+            market_time=self.assembled.clock.market_time() if self.assembled is not None else None,
+            message=self.message,
+        )
+        return showing.state(shown, self.snapshot())

@@ -1,0 +1,191 @@
+"""What a trader process is told, from files and flags into frozen values; read once, passed down.
+
+In the cluster the operator writes `session.yaml` and `profile.yaml` (docs/seams.md §2); by hand the flags of `trader run` make
+the same values, so that everything after this module is the same road.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, model_validator
+
+from trader.app.documents import ConfigInvalid, load
+from trader.app.profiles import Parameter, Part, Profile
+from trader.engine.leases import LeaseTimes
+
+# Where the operator mounts what it gives a pod (docs/seams.md §2).
+CREDENTIALS = Path("/etc/trader/credentials")
+DATABASE = Path("/etc/trader/database")
+
+Found = TypeVar("Found")
+DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
+
+
+class SessionReference(Part):
+    """Which TradingSession this process serves."""
+
+    name: DnsName
+    namespace: DnsName
+    uid: Annotated[str, Field(min_length=1)]
+
+
+class Account(Part):
+    """Whose account, and what to do about what is in it beside ours."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{2,20}$")]
+    foreign: Literal["Refuse", "Ignore"] = "Refuse"
+
+
+class BrokerAddress(Part):
+    """Kite itself, or a simulator that speaks its protocols."""
+
+    type: Literal["Kite", "Kitesim"]
+    url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = None
+    stream_url: Annotated[str, Field(pattern=r"^wss?://[^/]+/?$", alias="streamURL")] | None = None
+
+    @model_validator(mode="after")
+    def _addressed(self) -> "BrokerAddress":
+        if self.type == "Kitesim" and (self.url is None or self.stream_url is None):
+            raise ValueError("type Kitesim needs url and streamURL")
+        if self.type == "Kite" and (self.url is not None or self.stream_url is not None):
+            raise ValueError("type Kite takes no url and no streamURL: they are Zerodha's own")
+        return self
+
+
+class Lease(Part):
+    """The Lease of the account and its timing."""
+
+    name: DnsName
+    duration_seconds: Annotated[int, Field(ge=1, alias="durationSeconds")] = 15
+    renew_deadline_seconds: Annotated[int, Field(ge=1, alias="renewDeadlineSeconds")] = 8
+    retry_period_seconds: Annotated[int, Field(ge=1, alias="retryPeriodSeconds")] = 2
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> "Lease":
+        self.times()
+        return self
+
+    def times(self) -> LeaseTimes:
+        """In the engine's words; raises ValueError for timings that leave no room."""
+        return LeaseTimes(self.duration_seconds, self.renew_deadline_seconds, self.retry_period_seconds)
+
+
+class CalendarChoice(Part):
+    """Whose trading hours hold."""
+
+    exchange: Literal["AlwaysOpen", "NFO"]
+    timezone: Literal["Asia/Kolkata"] = "Asia/Kolkata"
+
+
+class StrategyChoice(Part):
+    """One strategy and its parameters."""
+
+    name: Annotated[str, Field(min_length=1)]
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+
+
+class ConfigReference(Part):
+    """Which revision of the configuration this is."""
+
+    stage: str = ""
+    profile: str = ""
+    hash: str = ""
+
+
+class SessionFile(Part):
+    """`session.yaml`."""
+
+    session: SessionReference
+    account: Account
+    broker: BrokerAddress
+    lease: Lease
+    calendar: CalendarChoice
+    strategies: Annotated[tuple[StrategyChoice, ...], Field(min_length=1)]
+    config: ConfigReference = Field(default_factory=ConfigReference)
+
+    @model_validator(mode="after")
+    def _each_strategy_once(self) -> "SessionFile":
+        names = [each.name for each in self.strategies]
+        if len(set(names)) != len(names):
+            raise ValueError("each strategy stands once")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """Who this process is."""
+
+    name: str
+    uid: str
+    namespace: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it, checked."""
+
+    session: SessionFile
+    profile: Profile
+    pod: Pod
+    credentials: Path
+    """One file a key; may lack what this broker does not need."""
+    database_url: str | None
+    """None: read `database / "url"` until it is there."""
+    database: Path
+    emergency_directory: Path
+    in_cluster: bool
+    http_host: str
+    http_port: int
+
+
+def pod_from_environment() -> Pod:
+    """From the downward API.
+
+    Raises:
+        ConfigInvalid: a variable is missing.
+    """
+    names = ("POD_NAME", "POD_UID", "POD_NAMESPACE", "NODE_NAME")
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        raise ConfigInvalid([f"{name}: is missing from the environment; the operator sets it" for name in missing])
+    return Pod(*(os.environ[name] for name in names))
+
+
+def cluster_settings(session_file: Path, profile_file: Path, host: str, port: int) -> Settings:
+    """Read what the operator mounted.
+
+    Raises:
+        ConfigInvalid: a document or the environment is wrong.
+    """
+    problems: list[str] = []
+    session, profile, pod = (
+        _collect(problems, lambda: load(session_file, SessionFile)),
+        _collect(problems, lambda: load(profile_file, Profile)),
+        _collect(problems, pod_from_environment),
+    )
+    if problems or session is None or profile is None or pod is None:
+        raise ConfigInvalid(problems)
+    return Settings(
+        session=session,
+        profile=profile,
+        pod=pod,
+        credentials=Path(os.environ.get("TRADER_CREDENTIALS", CREDENTIALS)),
+        database_url=None,
+        database=Path(os.environ.get("TRADER_DATABASE", DATABASE)),
+        emergency_directory=Path(os.environ.get("TRADER_EMERGENCY", "/var/lib/trader")),
+        in_cluster=True,
+        http_host=host,
+        http_port=port,
+    )
+
+
+def _collect(problems: list[str], read: Callable[[], Found]) -> Found | None:
+    try:
+        return read()
+    except ConfigInvalid as error:
+        problems.extend(error.problems)
+        return None

@@ -1,0 +1,251 @@
+"""Puts the parts of one process together: the only place that knows all adapters.
+
+Assembling is patient about what may come later (a database that starts, a Secret that a person fills): `Unready` says what is
+missing, and whoever called decides to wait or to give up. What is wrong for good is `ConfigInvalid`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from trader.adapters.kite.clock import KitesimClock
+from trader.adapters.kite.credentials import (
+    CredentialsMissing,
+    KitesimLogin,
+    MountedToken,
+    Session,
+    TokenSource,
+    read_credential,
+)
+from trader.adapters.kite.rest import KiteRest
+from trader.adapters.kite.stream import KITE_STREAM, KiteStream
+from trader.adapters.sql.migrating import upgrade
+from trader.adapters.sql.store import SqlStore
+from trader.adapters.system_clock import SystemClock
+from trader.app.observing import ObservedFeed
+from trader.app.preflight import KitePreflight
+from trader.app.profiles import risk_profile
+from trader.app.settings import Settings
+from trader.app.strategies import build_strategies
+from trader.app.tables import calendar, freeze_table
+from trader.app.telemetry import Sources, TraderTelemetry
+from trader.domain.calendars import Calendar, Phase
+from trader.domain.state import EngineSettings as DomainSettings
+from trader.domain.state import EngineState, ForeignPolicy
+from trader.domain.values import AccountId
+from trader.engine.domains import trading_domain
+from trader.engine.elector import new_identity
+from trader.engine.gate import OrderGate
+from trader.engine.ports import LeaseClient, Outcome, SessionWatch, StoreAway, TokenDead
+from trader.engine.session import TradingEngine
+from trader.engine.settings import EnginePorts, EngineSettings
+
+log = structlog.get_logger(__name__)
+
+TOKEN_LOOK_SECONDS: Final = 2.0
+
+
+class Unready(Exception):  # noqa: N818 - says what is missing
+    """Something outside is missing or does not answer; it may come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What differs between the cluster and a run by hand."""
+
+    lease: LeaseClient
+    watch: SessionWatch | None
+    end_process: Callable[[int], None] | None
+    live: bool
+    """What the desk wants before the watch has spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is checked before anything outside is touched."""
+
+    settings: Settings
+    domain: DomainSettings
+    calendar: Calendar
+
+    @property
+    def account(self) -> AccountId:
+        return self.domain.account
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A process that can run."""
+
+    engine: TradingEngine[EngineState]
+    clock: KitesimClock | SystemClock
+    store: SqlStore
+
+
+def plan(settings: Settings) -> Plan:
+    """Check what only the whole can tell: strategies, their parameters, tables.
+
+    Raises:
+        ConfigInvalid: something is wrong for good.
+    """
+    session = settings.session
+    trading_hours = calendar(session.calendar.exchange)
+    freeze_table()
+    domain = DomainSettings(
+        account=AccountId(session.account.id),
+        calendar=trading_hours,
+        strategies=build_strategies(session.strategies, settings.profile),
+        foreign=ForeignPolicy(session.account.foreign),
+    )
+    return Plan(settings, domain, trading_hours)
+
+
+def make_telemetry(settings: Settings) -> TraderTelemetry:
+    """The metrics of this process."""
+    return TraderTelemetry(
+        instance=settings.pod.name, version=version("trading-session-trader"), config_hash=settings.session.config.hash
+    )
+
+
+async def assemble(
+    chosen: Plan, doors: Doors, telemetry: TraderTelemetry, closing: contextlib.AsyncExitStack
+) -> Assembled:
+    """Connect everything; what was opened is closed by `closing`, whatever happens.
+
+    Raises:
+        Unready: something outside is missing.
+        ConfigInvalid: the database's address is none.
+    """
+    settings = chosen.settings
+    store = await _store(settings, chosen.account, closing)
+    clock = await _clock(settings, closing)
+    gate = OrderGate(clock.machine_time)
+    session = Session(_token_source(settings))
+    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=settings.session.broker.url)
+    closing.callback(broker.close)
+    await _prove_token(broker)
+    if settings.session.broker.type == "Kite":
+        _beside(closing, _follow_secret(session), "secret")
+    stream = KiteStream(session, clock, settings.session.broker.stream_url or KITE_STREAM)
+    feed = ObservedFeed(stream, clock, telemetry)
+    preflight = KitePreflight(broker, (lambda: clock.age_seconds) if isinstance(clock, KitesimClock) else lambda: 0.0)
+    engine = TradingEngine(
+        _engine_settings(settings, doors.live),
+        EnginePorts(
+            clock=clock,
+            gate=gate,
+            broker=broker,
+            feed=feed,
+            store=store,
+            lease=doors.lease,
+            telemetry=telemetry,
+            watch=doors.watch,
+            preflight=preflight,
+        ),
+        trading_domain(chosen.domain),
+        end_process=doors.end_process,
+    )
+    telemetry.attach(
+        Sources(
+            snapshot=engine.snapshot,
+            machine_time=clock.machine_time,
+            market_open=lambda: chosen.calendar.session_at(clock.market_time()).phase in {Phase.OPEN, Phase.CLOSING},
+            ticked_at=lambda: feed.ticked_at,
+            stream_at=lambda: feed.stream_at,
+            reconnects=lambda: max(0, stream.connections - 1),
+            token_renewals=lambda: session.renewals,
+            exchange=settings.session.calendar.exchange,
+        )
+    )
+    return Assembled(engine, clock, store)
+
+
+def _engine_settings(settings: Settings, live: bool) -> EngineSettings:
+    return EngineSettings(
+        account=AccountId(settings.session.account.id),
+        identity=new_identity(settings.pod.name, settings.pod.uid),
+        lease=settings.session.lease.times(),
+        profile=risk_profile(settings.profile),
+        config_hash=settings.session.config.hash,
+        emergency_directory=settings.emergency_directory,
+        live=live,
+    )
+
+
+def _token_source(settings: Settings) -> TokenSource:
+    broker = settings.session.broker
+    if broker.type == "Kite":
+        return MountedToken(settings.credentials)
+    assert broker.url is not None, "the model asks for it"
+    return KitesimLogin(broker.url, settings.session.account.id, settings.credentials / "control_token")
+
+
+async def _store(settings: Settings, account: AccountId, closing: contextlib.AsyncExitStack) -> SqlStore:
+    """A database at the newest schema."""
+    url = settings.database_url or _read_url(settings.database / "url")
+    try:
+        await asyncio.to_thread(upgrade, url)
+    except ValueError as error:
+        raise Unready(f"the database URL cannot be used: {error}") from error
+    except StoreAway as away:
+        raise Unready(f"the database does not answer: {away}") from away
+    store = SqlStore(url, account)
+    closing.callback(store.close)
+    return store
+
+
+def _read_url(path: Path) -> str:
+    try:
+        return read_credential(path)
+    except CredentialsMissing as missing:
+        raise Unready(str(missing)) from missing
+
+
+async def _clock(settings: Settings, closing: contextlib.AsyncExitStack) -> KitesimClock | SystemClock:
+    url = settings.session.broker.url
+    if url is None:
+        return SystemClock()
+    clock = KitesimClock(url, settings.credentials / "control_token")
+    try:
+        await clock.start()
+    except OSError as error:
+        raise Unready(f"the broker does not answer: {error}") from error
+    _beside(closing, clock.follow(), "market-clock")
+    return clock
+
+
+async def _prove_token(broker: KiteRest) -> None:
+    """A token that is refused is found out here, in words; a broker that is only slow is not waited for."""
+    try:
+        await broker.warm()
+    except TokenDead as dead:
+        raise Unready(f"the broker does not take our token: {dead}") from dead
+    except Outcome as failure:
+        log.warning("broker_not_proved", reason=str(failure))
+
+
+async def _follow_secret(session: Session) -> None:
+    """Take a token that a person wrote into the Secret, before the old one dies."""
+    while True:
+        await asyncio.sleep(TOKEN_LOOK_SECONDS)
+        try:
+            await session.read_again()
+        except (CredentialsMissing, Outcome) as error:
+            log.warning("token_unreadable", reason=str(error))
+
+
+def _beside(closing: contextlib.AsyncExitStack, work: Coroutine[object, object, None], name: str) -> None:
+    """Run a task until the process closes."""
+    task = asyncio.create_task(work, name=name)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait({task})
+
+    closing.push_async_callback(end)
