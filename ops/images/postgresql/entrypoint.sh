@@ -19,6 +19,12 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   fi
   [ -n "${POSTGRES_PASSWORD:-}" ] || { say "a new database needs a password: set POSTGRES_PASSWORD_FILE (or POSTGRES_PASSWORD)"; exit 2; }
 
+  mkdir -p "$(dirname "$PGDATA")" 2>/dev/null || true
+  [ -w "$(dirname "$PGDATA")" ] || {
+    say "the volume at $(dirname "$PGDATA") cannot be written by uid $(id -u); its storage class must honour fsGroup, or its folder must be opened by hand"
+    exit 2
+  }
+
   # Made aside and renamed when complete: a pod killed in between starts over instead of finding half a database.
   making="$PGDATA.making"
   rm -rf "$making" "$PGDATA"
