@@ -59,12 +59,15 @@ app.kubernetes.io/part-of: trading-session
 {{- end -}}
 {{- end -}}
 
-{{/* The restricted Pod Security Standard, at the pod. Call with the uid. */}}
+{{/*
+The restricted Pod Security Standard, at the pod. Call with the uid. `int64`: Helm reads the numbers of a values file as floats,
+and writes large ones as 1e+09.
+*/}}
 {{- define "tso.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ . }}
-runAsGroup: {{ . }}
-fsGroup: {{ . }}
+runAsUser: {{ int64 . }}
+runAsGroup: {{ int64 . }}
+fsGroup: {{ int64 . }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}

@@ -1,5 +1,6 @@
 """What the chart renders: real Helm, judged object by object."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +98,16 @@ def test_a_part_may_run_elsewhere(render: Render) -> None:
 
     assert found["postgresql"]["nodeSelector"] == {"disk": "fast"}
     assert found["redis"]["nodeSelector"] == {"disk": "slow"}
+
+
+def test_large_numbers_stay_whole(render: Render, tmp_path: Path) -> None:
+    """A number of a values file is a float to Helm; neither a seed nor a user id may become 1e+09."""
+    values = tmp_path / "values.yaml"
+    values.write_text("kitesim: {seed: 1234567890}\npostgresql: {runAsUser: 1000650000}\n")
+    found = pods(render(f"--values={values}"))
+
+    assert "--seed=1234567890" in found["kitesim"]["containers"][0]["args"]
+    assert found["postgresql"]["securityContext"]["runAsUser"] == 1000650000
 
 
 class TestNames:

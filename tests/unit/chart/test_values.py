@@ -35,6 +35,7 @@ def test_lint_is_content(helm: Helm, values: tuple[str, ...]) -> None:
         ("operator.logLevel=LOUD", "/operator/logLevel"),
         ("trader.image.digest=sha256:12", "/trader/image/digest"),
         ("profiles.extra.Mine=x", "Mine"),
+        ("postgresql.settings.max_connections=50", "/postgresql/settings/max_connections"),
         ("postgresql.runAsUser=0", "/postgresql/runAsUser"),
     ],
 )
