@@ -72,9 +72,8 @@ class Elector:
 
     @property
     def deadline(self) -> MachineTime:
-        """Until when the Lease proves our leadership; 0 for anybody but a leader."""
-        leading = self.phase in {Phase.LEADING, Phase.RELEASING}
-        return MachineTime(self.confirmed_at + self.times.renew_deadline if leading else 0)
+        """Until when the Lease proves our leadership; 0 for anybody but a leader, and once it is being given back."""
+        return MachineTime(self.confirmed_at + self.times.renew_deadline if self.phase is Phase.LEADING else 0)
 
 
 # --- what to do ---
@@ -240,6 +239,9 @@ def _wrote(
     if record.holder == "":
         return replace(elector, phase=Phase.WAITING, next_at=now + elector.times.retry_period), (Signal.RELEASED,)
     next_at = sent_at + elector.times.retry_period
+    if elector.phase is Phase.WAITING and now >= sent_at + elector.times.renew_deadline:
+        # Stopped meanwhile: somebody may lead since, whose epoch a late taker must not outdo. Look first.
+        return replace(elector, is_fresh=False, next_at=now), ()
     if elector.phase is Phase.WAITING:
         won = replace(elector, phase=Phase.LEADING, confirmed_at=sent_at, next_at=next_at, is_revoked=False)
         return won, (Signal.WON,)
