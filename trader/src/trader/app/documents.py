@@ -58,6 +58,15 @@ def load(path: Path, model: type[Model]) -> Model:
     return parse(text, str(path), model)
 
 
+def first_key(path: Path) -> str:
+    """The first key of a document, empty when it has none; loading it says what is wrong then."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 - a SafeLoader underneath
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return ""
+    return str(next(iter(document), "")) if isinstance(document, dict) else ""
+
+
 def parse(text: str, name: str, model: type[Model]) -> Model:
     """Read a document from a text that is known by this name.
 

@@ -3,13 +3,19 @@
 Events are past-tense snake case with plain fields. INFO is a business fact, WARNING healed itself, ERROR asks for a human.
 """
 
+import contextlib
 import logging
 import re
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from trader.app.documents import ConfigInvalid
+from trader.app.status import keep_event
 
 REDACTED: Final = "[redacted]"
 # Names of fields whose values never reach a log. Not `holder`, `tag` or `keys`.
@@ -41,29 +47,46 @@ def _redacted(name: str, value: Any) -> Any:
     return value
 
 
-def configure(*, human: bool, stream: TextIO | None = None, level: int = logging.INFO) -> None:
+@contextlib.contextmanager
+def by_hand(file: Path) -> Iterator[None]:
+    """JSON lines into a file, and the last events kept for the screen.
+
+    Raises:
+        ConfigInvalid: the file cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        stream = file.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise ConfigInvalid([f"{file}: cannot be written: {error.strerror}"]) from error
+    with stream:
+        configure(stream, watch=(keep_event,))
+        yield
+
+
+def configure(stream: TextIO = sys.stdout, *, watch: Sequence[Processor] = (), level: int = logging.INFO) -> None:
     """Set up structlog, and lead the standard library's loggers into it."""
-    stream = stream or (sys.stderr if human else sys.stdout)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    end: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
-        if human
-        else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
-    )
+    end: list[Processor] = [
+        structlog.processors.format_exc_info,
+        redact,
+        *watch,
+        structlog.processors.JSONRenderer(default=str),
+    ]
     structlog.configure(
-        processors=[*shared, redact, *end],
+        processors=[*shared, *end],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processors=[_drop_internals, redact, *end], foreign_pre_chain=shared)
+        structlog.stdlib.ProcessorFormatter(processors=[_drop_internals, *end], foreign_pre_chain=shared)
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]

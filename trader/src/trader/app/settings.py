@@ -44,7 +44,7 @@ class BrokerAddress(Part):
 
     type: Literal["Kite", "Kitesim"]
     url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = None
-    stream_url: Annotated[str, Field(pattern=r"^wss?://[^/]+/?$", alias="streamURL")] | None = None
+    stream_url: Annotated[str, Field(pattern=r"^wss?://[^/]+/?$")] | None = Field(default=None, alias="streamURL")
 
     @model_validator(mode="after")
     def _addressed(self) -> "BrokerAddress":

@@ -1,0 +1,214 @@
+"""A run by hand: the same engine on SQLite, with an exchange of its own unless it is told of another one."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from trader.adapters.local_lease import LocalLease
+from trader.app.desk import LocalDesk
+from trader.app.documents import ConfigInvalid, load
+from trader.app.process import TraderProcess
+from trader.app.profiles import Profile
+from trader.app.running import run_with_api
+from trader.app.settings import (
+    Account,
+    BrokerAddress,
+    CalendarChoice,
+    ConfigReference,
+    Lease,
+    Pod,
+    SessionFile,
+    SessionReference,
+    Settings,
+    StrategyChoice,
+)
+from trader.app.status import StatusLine
+from trader.app.wiring import Doors, make_telemetry, plan
+from trader.domain.values import MarketTime, TradingState
+
+DEFAULT_STRATEGY: Final = "opening-range-breakout"
+LOOK_SECONDS: Final = 0.25
+FLAT_SECONDS: Final = 20.0
+"""How long a run that ends waits until its positions are closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The flags of `trader run` by hand."""
+
+    profile_file: Path
+    state_directory: Path
+    database_url: str | None
+    broker_url: str | None
+    account: str
+    seed: int
+    speed: float
+    funds_rupees: float
+    for_seconds: float | None
+    until_brackets: int | None
+    release: str
+
+
+def default_state_directory(profile: str) -> Path:
+    """Where a run by hand keeps its journal: the place that the XDG base directory specification names."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "trader" / profile
+
+
+def load_profile(path: Path) -> Profile:
+    """The profile of a run.
+
+    Raises:
+        ConfigInvalid: it cannot be used.
+    """
+    return load(path, Profile)
+
+
+async def run_by_hand(wanted: Wanted, profile: Profile, listener: socket.socket) -> int:
+    """Trade until Ctrl-C, a limit, or a failure; the exit code.
+
+    Raises:
+        ConfigInvalid: something cannot be used.
+    """
+    wanted.state_directory.mkdir(parents=True, exist_ok=True)
+    async with _exchange(wanted) as (url, stream_url):
+        settings = _settings(wanted, profile, url, stream_url)
+        desk = LocalDesk(wanted.release)
+        lease = LocalLease(wanted.state_directory / "lease.lock")
+        chosen = plan(settings)
+        process = TraderProcess(
+            chosen,
+            lambda: Doors(lease=lease, watch=desk, end_process=None, live=True),
+            make_telemetry(settings),
+            patient=False,
+        )
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        (wanted.state_directory / "http.url").write_text(address + "\n", encoding="utf-8")
+        ending = _Ending(process, desk, closes_positions=wanted.broker_url is None)
+        companion = asyncio.create_task(_accompany(wanted, process, ending, address), name="status")
+        try:
+            code = await run_with_api(process, listener, wind_down=ending.begin)
+        finally:
+            companion.cancel()
+            await asyncio.wait({companion})
+        if process.failure is not None:
+            raise ConfigInvalid(str(process.failure).splitlines())
+        if not companion.cancelled() and (error := companion.exception()) is not None:
+            raise error
+        return code
+
+
+class _Ending:
+    """How a run by hand ends: close what is open if the exchange ends with it, then stop."""
+
+    def __init__(self, process: TraderProcess, desk: LocalDesk, *, closes_positions: bool) -> None:
+        self._process = process
+        self._desk = desk
+        self._closes_positions = closes_positions
+        self._deadline: float | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run is on its way out."""
+        return self._deadline is not None
+
+    def begin(self) -> None:
+        """Ctrl-C, or a limit was reached."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + FLAT_SECONDS
+            if self._closes_positions:
+                self._desk.wind_down()
+
+    def proceed(self) -> None:
+        """Stop as soon as nothing is open, or when that takes too long: the stops stay at the broker then."""
+        if self._deadline is None:
+            return
+        if not self._closes_positions or self._holds_nothing() or time.monotonic() > self._deadline:
+            self._process.stop()
+
+    def _holds_nothing(self) -> bool:
+        """Nothing open and nothing on its way; the engine rests once it has wound down."""
+        snapshot = self._process.snapshot()
+        view = snapshot.view if snapshot is not None else None
+        if view is None or view.is_flat:
+            return True
+        is_resting = view.trading_state in {TradingState.PAPER, TradingState.CLOSED, TradingState.HALTED}
+        return is_resting and not (view.brackets or view.working_orders or view.in_doubt_orders)
+
+
+async def _accompany(wanted: Wanted, process: TraderProcess, ending: _Ending, address: str) -> None:
+    """Show what goes on, keep the simulated time, and watch the limits."""
+    started = time.monotonic()
+    with StatusLine(process, address, sys.stderr) as line:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            line.show(is_ending=ending.has_begun)
+            if wanted.broker_url is None and process.assembled is not None:
+                _remember(wanted, process.assembled.clock.market_time())
+            limits = (
+                wanted.for_seconds is not None and time.monotonic() - started >= wanted.for_seconds,
+                wanted.until_brackets is not None and line.brackets_opened >= wanted.until_brackets,
+            )
+            if any(limits):
+                ending.begin()
+            ending.proceed()
+
+
+@contextlib.asynccontextmanager
+async def _exchange(wanted: Wanted) -> AsyncIterator[tuple[str, str]]:
+    """The exchange that was named, or one of our own for as long as the run lasts."""
+    if wanted.broker_url is not None:
+        root = wanted.broker_url.rstrip("/")
+        yield root, "ws" + root.removeprefix("http")
+        return
+    from trader.app.simulation import Simulation, start_simulation  # noqa: PLC0415 - pods come without kitesim
+
+    simulation = Simulation(wanted.seed, wanted.speed, wanted.funds_rupees, _memory(wanted))
+    running = await start_simulation(simulation, MarketTime(time.time_ns()))
+    try:
+        yield running.url, running.stream_url
+    finally:
+        await running.stop()
+
+
+def _memory(wanted: Wanted) -> Path:
+    return wanted.state_directory / "simulation.json"
+
+
+def _remember(wanted: Wanted, market_time: MarketTime) -> None:
+    from trader.app.simulation import remember  # noqa: PLC0415 - as above
+
+    remember(_memory(wanted), market_time)
+
+
+def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Settings:
+    """The same values that the operator would give a pod."""
+    session = SessionFile(
+        session=SessionReference(name=profile.name, namespace="local", uid="local"),
+        account=Account(id=wanted.account),
+        broker=BrokerAddress.model_validate({"type": "Kitesim", "url": url, "streamURL": stream_url}),
+        # Nobody competes for a local lease; its deadline still ends a process that froze.
+        lease=Lease(name=f"account-{wanted.account.lower()}"),
+        calendar=CalendarChoice(exchange="AlwaysOpen"),
+        strategies=tuple(StrategyChoice(name=name) for name in (profile.strategies or {DEFAULT_STRATEGY: {}})),
+        config=ConfigReference(stage="by-hand", profile=profile.name, hash=""),
+    )
+    return Settings(
+        session=session,
+        profile=profile,
+        pod=Pod(name=socket.gethostname(), uid="local", namespace="local", node="local"),
+        credentials=wanted.state_directory / "credentials",
+        database_url=wanted.database_url or f"sqlite:///{wanted.state_directory / 'journal.db'}",
+        database=wanted.state_directory,
+        emergency_directory=wanted.state_directory / "emergency",
+        in_cluster=False,
+        http_host="127.0.0.1",
+        http_port=0,
+    )

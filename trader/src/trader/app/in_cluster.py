@@ -1,0 +1,41 @@
+"""The doors of a pod: Lease and TradingSession at the API server."""
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from kubernetes.config import ConfigException
+
+from trader.adapters.kubernetes_api import new_client
+from trader.adapters.kubernetes_lease import KubernetesLease
+from trader.adapters.kubernetes_session import KubernetesSession
+from trader.app.documents import ConfigInvalid
+from trader.app.settings import Settings
+from trader.app.wiring import Doors
+
+
+def cluster_doors(settings: Settings, kubeconfig: Path | None = None) -> Doors:
+    """Connect to the API server; nothing is asked of it yet.
+
+    Raises:
+        ConfigInvalid: there is neither a service account nor a kubeconfig.
+    """
+    session, lease = settings.session.session, settings.session.lease
+    connect = partial(new_client, kubeconfig)
+    try:
+        return Doors(
+            lease=KubernetesLease(connect, session.namespace, lease.name, float(lease.retry_period_seconds)),
+            watch=KubernetesSession(connect, session.namespace, session.name),
+            end_process=end_at_once,
+            live=False,
+        )
+    except ConfigException as error:
+        raise ConfigInvalid([f"kubernetes: {error}"]) from error
+
+
+def end_at_once(code: int) -> None:
+    """Leadership is lost for certain: no cleanup may delay the end, or send anything more."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

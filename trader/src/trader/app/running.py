@@ -1,0 +1,71 @@
+"""Runs a process with its HTTP API and its signals until it ends, and gives the exit code.
+
+The first Ctrl-C or SIGTERM stops in order; the second ends at once, for the person who is in a hurry.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from trader.app.http import make_application, make_server
+from trader.app.process import TraderProcess
+
+IMPATIENT_EXIT = 130
+"""128 + SIGINT, as shells say it."""
+
+
+class Signals:
+    """Ctrl-C and SIGTERM: once to stop, twice to be gone."""
+
+    def __init__(self, first: Callable[[], None]) -> None:
+        self._first = first
+        self._count = 0
+
+    def listen(self) -> None:
+        """Take both signals on this loop."""
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, self._heard)
+
+    def ignore(self) -> None:
+        """Give them back."""
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            with suppress(ValueError):
+                loop.remove_signal_handler(each)
+
+    def _heard(self) -> None:
+        self._count += 1
+        if self._count > 1:
+            os._exit(IMPATIENT_EXIT)
+        self._first()
+
+
+async def run_with_api(
+    process: TraderProcess, listener: socket.socket, *, wind_down: Callable[[], None] | None = None
+) -> int:
+    """Serve and trade until the engine ends or a signal comes.
+
+    `wind_down` is what the first signal does instead of stopping; whoever gave it stops the process afterwards.
+    """
+    api_token = process.chosen.settings.credentials / "api_token"
+    server = make_server(make_application(process, api_token))
+
+    def stop() -> None:
+        server.should_exit = True
+
+    signals = Signals(wind_down or stop)
+    signals.listen()
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    ended = asyncio.create_task(process.ended.wait(), name="ended")
+    try:
+        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+        stop()
+        await serving
+    finally:
+        ended.cancel()
+        signals.ignore()
+    return process.exit_code
