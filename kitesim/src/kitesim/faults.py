@@ -23,7 +23,8 @@ FaultKind = Literal[
     "updates-lost",
     "updates-doubled",
 ]
-# Where each kind strikes: before the request has any effect, after it had, when a tick or update frame goes out.
+# Where each kind strikes: before the request has any effect, after it had, at a step of the market, at an order update;
+# a standing fault lasts.
 POINTS: dict[str, str] = {
     "drop-before": "before",
     "drop-after": "after",
@@ -31,7 +32,7 @@ POINTS: dict[str, str] = {
     "rate-limit": "before",
     "bad-gateway": "before",
     "timed-out": "after",
-    "black-hole": "frame",
+    "black-hole": "standing",
     "stream-reset": "frame",
     "updates-lost": "update",
     "updates-doubled": "update",
@@ -95,6 +96,15 @@ class Faults:
     def rows(self) -> list[dict[str, object]]:
         """Return all faults at work."""
         return [fault.row() for fault in self._faults.values()]
+
+    def stands(self, kind: FaultKind, user_id: str, now_ns: int) -> bool:
+        """Tell whether a fault of a lasting kind is at work for this user; that counts no strike."""
+        return any(
+            fault.spec.kind == kind
+            and fault.spec.user_id in (None, user_id)
+            and (fault.ends_ns is None or now_ns < fault.ends_ns)
+            for fault in self._faults.values()
+        )
 
     def strike(
         self, point: str, now_ns: int, user_id: str, *, method: str = "", path: str = "", tag: str | None = None

@@ -4,7 +4,6 @@ It is driven from outside: the server calls `pulse` with a slice of the instrume
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from datetime import date
 
@@ -21,6 +20,7 @@ from kitesim.market.market import Market
 from kitesim.market.master import build_master, load_instruments, shapes
 from kitesim.market.paths import Paths
 from kitesim.seeds import stream
+from kitesim.stream.connections import Connection
 from kitesim.stream.hub import Hub
 from kitesim.truth import TruthLog
 from kitesim.users import User, Users
@@ -62,6 +62,7 @@ class Simulator:
         )
         self.hub = Hub(self.market.quotes)
         self.hub.on_update = self._update_copies
+        self.hub.before_frames = self._meddle
         self.desk.listeners.append(self._order_update)
         self._open_exchanges = {name for name in self.calendar.sessions if self._is_open(name, self.clock.now_ns())}
         for user in config.users:
@@ -150,10 +151,16 @@ class Simulator:
         self.log.write("day_started", date=self.market.day.isoformat())
 
     def _update_copies(self, user_id: str, order: Order) -> int:
-        fault = self.faults.strike("update", time.monotonic_ns(), user_id, tag=order.request.tag)
+        fault = self.faults.strike("update", machine_unix_ns(), user_id, tag=order.request.tag)
         if fault is None:
             return 1
         return 0 if fault.kind == "updates-lost" else 2
+
+    def _meddle(self, connection: Connection) -> None:
+        user_id, now = connection.user.user_id, machine_unix_ns()
+        connection.silent = self.faults.stands("black-hole", user_id, now)
+        if self.faults.strike("frame", now, user_id) is not None:
+            connection.cut()
 
     def _order_update(self, account: Account, order: Order, status: str) -> None:
         user = self.users.find(account.user_id)

@@ -60,8 +60,12 @@ class Floor:
         """Put an instrument at a price in paise."""
         self.simulator.force_price(key, price / 100, 0)
 
-    def place(self, transaction_type: str, quantity: int, account: Account | None = None, **fields: object) -> Order:
+    def place(self, transaction_type: str, quantity: int, **fields: object) -> Order:
         """Place an order; a plain LIMIT order in the future unless the fields say otherwise. Prices are rupees."""
+        return self.place_for(self.account, transaction_type, quantity, **fields)
+
+    def place_for(self, account: Account, transaction_type: str, quantity: int, **fields: object) -> Order:
+        """Place an order of another account."""
         exchange, symbol = str(fields.pop("key", FUTURE)).split(":")
         form = {
             "exchange": exchange,
@@ -73,7 +77,7 @@ class Floor:
             **fields,
         }
         text = {name: str(value) for name, value in form.items()}
-        return self.simulator.desk.place(account or self.account, "regular", text)
+        return self.simulator.desk.place(account, "regular", text)
 
     def statuses(self, order: Order) -> list[str]:
         """Return every status that the order history shows, in order."""

@@ -65,14 +65,16 @@ def act(floor: Floor, account: Account, action: tuple[str, str, str, int, int]) 
             desk.modify(account, live[lots % len(live)].order_id, {"price": f"{price / 100:.2f}"})
         case "LIMIT" | "IOC":
             validity = "IOC" if what == "IOC" else "DAY"
-            floor.place(
-                side, lots * quote.instrument.lot, account, key=key, price=f"{price / 100:.2f}", validity=validity
+            floor.place_for(
+                account, side, lots * quote.instrument.lot, key=key, price=f"{price / 100:.2f}", validity=validity
             )
         case "MARKET":
-            floor.place(side, lots * quote.instrument.lot, account, key=key, order_type="MARKET", market_protection=-1)
+            floor.place_for(
+                account, side, lots * quote.instrument.lot, key=key, order_type="MARKET", market_protection=-1
+            )
         case "SL" | "SL-M":
             stop = {"trigger_price": f"{price / 100:.2f}", "price": f"{price / 100:.2f}", "market_protection": 1}
-            floor.place(side, lots * quote.instrument.lot, account, key=key, order_type=what, **stop)
+            floor.place_for(account, side, lots * quote.instrument.lot, key=key, order_type=what, **stop)
     if lots % 2:
         floor.settle()
 

@@ -112,6 +112,7 @@ class Connection:
             self._wake.clear()
             if self.silent:
                 self._ticks.clear()
+                self._texts.clear()
                 continue
             try:
                 if idle:

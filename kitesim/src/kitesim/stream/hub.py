@@ -24,6 +24,8 @@ class Hub:
         self.connections: list[Connection] = []
         self.on_update: Callable[[str, Order], int] = lambda user_id, order: 1
         """How often an update goes out; faults set it to 0 or 2."""
+        self.before_frames: Callable[[Connection], None] = lambda connection: None
+        """Called for each connection at each step of the market; faults silence or cut it here."""
 
     def of_user(self, user_id: str) -> list[Connection]:
         """Return the connections of one user."""
@@ -35,6 +37,7 @@ class Hub:
             return
         encoded: dict[Mode, dict[int, bytes]] = {"ltp": {}, "quote": {}, "full": {}}
         for connection in self.connections:
+            self.before_frames(connection)
             subscriptions = connection.subscriptions
             if not subscriptions:
                 continue
