@@ -59,4 +59,5 @@ def _rate(decode: Callable[[bytes], object], frame: bytes) -> float:
     begin = time.perf_counter()
     for _ in range(rounds):
         decode(frame)
-    return rounds * count / (time.perf_counter() - begin)
+    elapsed: float = time.perf_counter() - begin
+    return float(rounds * count) / elapsed
