@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ops.cluster import kindcluster
 from ops.cluster.console import say, step
@@ -58,7 +59,9 @@ class Archive:
 def load(references: Sequence[str]) -> None:
     """Load images into all nodes of the cluster. Raises ClusterError if there is none."""
     cluster = kindcluster.current()
-    nodes = [node for node in cluster.nodes if not _holds_all(cluster.docker, node, references)]
+    host = default_host(cluster.docker)
+    names = {full_name(reference, host) for reference in references}
+    nodes = [node for node in cluster.nodes if not names <= _names(cluster.docker, node)]
     if not nodes:
         say(f"all nodes hold the {len(references)} images")
         return
@@ -67,15 +70,15 @@ def load(references: Sequence[str]) -> None:
             step(f"load {len(references)} images into {', '.join(nodes)}"),
             tempfile.TemporaryDirectory(dir=BUILD) as folder,
         ):
-            _load(cluster.docker, nodes, references, Path(folder))
+            _load(cluster.docker, host, nodes, references, Path(folder))
     except CommandError as error:
         say(f"a node refused the images without the layers that it holds; sending all of them ({error})")
         command = [sys.executable, "-m", "ops.cluster", "load-image", *references]
         follow(command, timeout_seconds=_COPY_SECONDS, on_line=lambda _: None)
 
 
-def opened(file: tarfile.TarFile) -> Archive:
-    """Read a `docker save` archive, in the classic layout or in the one with blobs."""
+def opened(file: tarfile.TarFile, host: str) -> Archive:
+    """Read a `docker save` archive, in the classic layout or in the one with blobs. `host` completes the images' names."""
     documents: dict[str, bytes] = {}
     layers: dict[str, tarfile.TarInfo] = {}
     entries = []
@@ -101,26 +104,32 @@ def opened(file: tarfile.TarFile) -> Archive:
                 "mediaType": _MANIFEST,
                 "digest": f"sha256:{_sha256(manifest)}",
                 "size": len(manifest),
-                "annotations": {"io.containerd.image.name": full_name(tag)},
+                "annotations": {"io.containerd.image.name": full_name(tag, host)},
             }
             for tag in image["RepoTags"]
         ]
     return Archive(file, json.dumps({"schemaVersion": 2, "manifests": entries}).encode(), documents, layers)
 
 
-def full_name(reference: str) -> str:
+def full_name(reference: str, host: str) -> str:
     """Return an image's name as containerd keeps it, with the host that Docker leaves out."""
     first, slash, _ = reference.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
         return reference
-    return f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"
+    return f"{host}/{reference}" if slash else f"{host}/library/{reference}"
 
 
-def _load(docker: Docker, nodes: Sequence[str], references: Sequence[str], folder: Path) -> None:
+def default_host(docker: Docker) -> str:
+    """Return the host that Docker means where a name has none: that of its index."""
+    address = docker.run("info", "--format", "{{.IndexServerAddress}}").output.strip()
+    return (urlsplit(address).hostname or "").removeprefix("index.")
+
+
+def _load(docker: Docker, host: str, nodes: Sequence[str], references: Sequence[str], folder: Path) -> None:
     saved = folder / "saved.tar"
     docker.run("save", "--output", str(saved), *references, timeout_seconds=_COPY_SECONDS)
     with tarfile.open(saved) as file:
-        archive = opened(file)
+        archive = opened(file, host)
         wanted = archive.layers.keys()
         # Nodes mostly hold the same, so that one archive serves them all.
         groups: dict[frozenset[str], list[str]] = {}
@@ -140,9 +149,9 @@ def _import(docker: Docker, node: str, archive: Path) -> None:
         run(command, environment=docker.environment(), source=source, timeout_seconds=_COPY_SECONDS)
 
 
-def _holds_all(docker: Docker, node: str, references: Sequence[str]) -> bool:
+def _names(docker: Docker, node: str) -> set[str]:
     listed = docker.run("exec", node, *_CTR, "images", "list", "--quiet", timeout_seconds=_QUERY_SECONDS)
-    return {full_name(reference) for reference in references} <= set(listed.output.split())
+    return set(listed.output.split())
 
 
 def _content(docker: Docker, node: str) -> set[str]:

@@ -47,7 +47,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
         ]
         add(file, "manifest.json", json.dumps(images).encode())
     with tarfile.open(path) as file:
-        yield opened(file)
+        yield opened(file, "hub.example")
 
 
 def written(archive: Archive, target: Path, held: set[str]) -> dict[str, bytes]:
@@ -74,8 +74,8 @@ def test_images_keep_their_names(archive: Archive) -> None:
     entries = json.loads(archive.index)["manifests"]
 
     assert [entry["annotations"]["io.containerd.image.name"] for entry in entries] == [
-        "docker.io/tradeops/trader:1",
-        "docker.io/library/redis:7",
+        "hub.example/tradeops/trader:1",
+        "hub.example/library/redis:7",
     ]
 
 
@@ -91,12 +91,12 @@ def test_held_layers_are_not_sent(archive: Archive, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "full"),
     [
-        ("redis:7", "docker.io/library/redis:7"),
-        ("tradeops/trader:1", "docker.io/tradeops/trader:1"),
+        ("redis:7", "hub.example/library/redis:7"),
+        ("tradeops/trader:1", "hub.example/tradeops/trader:1"),
         ("localhost/trader:1", "localhost/trader:1"),
         ("registry.example:5000/trader:1", "registry.example:5000/trader:1"),
     ],
 )
 def test_full_names(name: str, full: str) -> None:
     """A first part with a dot or a port is a host."""
-    assert full_name(name) == full
+    assert full_name(name, "hub.example") == full
