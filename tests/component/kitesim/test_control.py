@@ -124,3 +124,12 @@ async def outward_address() -> str:
         return str(transport.get_extra_info("sockname")[0])
     finally:
         transport.close()
+
+
+def test_a_browser_sees_a_page(exchange: Exchange) -> None:
+    """A plain GET of `/` is a page; it needs nothing from elsewhere."""
+    reply = requests.get(exchange.url, timeout=5)
+    assert reply.headers["Content-Type"].startswith("text/html")
+    assert "kitesim" in reply.text
+    assert "http" + "://" not in reply.text
+    assert "https" + "://" not in reply.text

@@ -55,7 +55,7 @@ class Paths:
         self._first_day = first_day
         self._shapes = {shape.name: shape for shape in shapes}
         self._sleeps = sleeps
-        self._returns = lru_cache(maxsize=1024)(self._day_returns)
+        self._returns = lru_cache(maxsize=max(64 * len(shapes), 1))(self._day_returns)
         self._opening = lru_cache(maxsize=8192)(self._opening_log)
 
     def sigma(self, name: str, minute: int) -> float:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from importlib import resources
 
 from aiohttp import web
 
@@ -16,8 +17,19 @@ logger = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+_PAGE = resources.files("kitesim.web").joinpath("page.html").read_text()
+
+
 async def front(request: web.Request) -> web.StreamResponse:
-    """Serve `/`: the stream for a WebSocket client."""
+    """Serve `/`: the stream to a WebSocket client, the page to a browser."""
+    if is_upgrade(request):
+        return await stream(request)
+    policy = "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    return web.Response(text=_PAGE, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+
+async def only_stream(request: web.Request) -> web.StreamResponse:
+    """Serve `/ws`, which is for WebSocket clients only."""
     if is_upgrade(request):
         return await stream(request)
     raise NotServed("Route not found")
@@ -67,5 +79,5 @@ def build(simulator: Simulator, control_token: str | None) -> web.Application:
     for module in (sessions, orders, quotes, control):
         module.add_routes(router)
     router.add_get("/", front)
-    router.add_get("/ws", front)
+    router.add_get("/ws", only_stream)
     return application
