@@ -34,6 +34,7 @@ from trader.app.wiring import Doors, make_telemetry, plan
 from trader.domain.values import MarketTime, TradingState
 
 DEFAULT_STRATEGY: Final = "opening-range-breakout"
+JOURNAL_FILES: Final = ("journal.db", "journal.db-wal", "journal.db-shm", "emergency")
 LOOK_SECONDS: Final = 0.25
 FLAT_SECONDS: Final = 20.0
 """How long a run that ends waits until its positions are closed."""
@@ -98,6 +99,7 @@ async def run_by_hand(wanted: Wanted, profile: Profile, listener: socket.socket)
         finally:
             companion.cancel()
             await asyncio.wait({companion})
+            _remember(wanted, process, ended_in_order=ending.left_nothing)
         if process.failure is not None:
             raise ConfigInvalid(str(process.failure).splitlines())
         if not companion.cancelled() and (error := companion.exception()) is not None:
@@ -113,6 +115,8 @@ class _Ending:
         self._desk = desk
         self._closes_positions = closes_positions
         self._deadline: float | None = None
+        self.left_nothing = False
+        """Whether everything was closed when the process was told to stop."""
 
     @property
     def has_begun(self) -> bool:
@@ -130,7 +134,8 @@ class _Ending:
         """Stop as soon as nothing is open, or when that takes too long: the stops stay at the broker then."""
         if self._deadline is None:
             return
-        if not self._closes_positions or self._holds_nothing() or time.monotonic() > self._deadline:
+        self.left_nothing = self._holds_nothing()
+        if not self._closes_positions or self.left_nothing or time.monotonic() > self._deadline:
             self._process.stop()
 
     def _holds_nothing(self) -> bool:
@@ -150,8 +155,7 @@ async def _accompany(wanted: Wanted, process: TraderProcess, ending: _Ending, ad
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             line.show(is_ending=ending.has_begun)
-            if wanted.broker_url is None and process.assembled is not None:
-                _remember(wanted, process.assembled.clock.market_time())
+            _remember(wanted, process, ended_in_order=False)
             limits = (
                 wanted.for_seconds is not None and time.monotonic() - started >= wanted.for_seconds,
                 wanted.until_brackets is not None and line.brackets_opened >= wanted.until_brackets,
@@ -168,9 +172,14 @@ async def _exchange(wanted: Wanted) -> AsyncIterator[tuple[str, str]]:
         root = wanted.broker_url.rstrip("/")
         yield root, "ws" + root.removeprefix("http")
         return
-    from trader.app.simulation import Simulation, start_simulation  # noqa: PLC0415 - pods come without kitesim
+    from trader.app.simulation import Simulation, remembered, set_aside, start_simulation  # noqa: PLC0415 - pods lack kitesim
 
-    simulation = Simulation(wanted.seed, wanted.speed, wanted.funds_rupees, _memory(wanted))
+    last = remembered(_memory(wanted))
+    if last is not None and not last.ended_in_order and wanted.database_url is None:
+        folder = set_aside(wanted.state_directory, JOURNAL_FILES, time.strftime("%Y%m%d-%H%M%S"))
+        sys.stderr.write(f"the last run ended in a hurry and its exchange with it; its journal is in {folder}\n")
+    resume_after = last.market_time if last is not None else None
+    simulation = Simulation(wanted.seed, wanted.speed, wanted.funds_rupees, resume_after)
     running = await start_simulation(simulation, MarketTime(time.time_ns()))
     try:
         yield running.url, running.stream_url
@@ -182,10 +191,12 @@ def _memory(wanted: Wanted) -> Path:
     return wanted.state_directory / "simulation.json"
 
 
-def _remember(wanted: Wanted, market_time: MarketTime) -> None:
-    from trader.app.simulation import remember  # noqa: PLC0415 - as above
+def _remember(wanted: Wanted, process: TraderProcess, *, ended_in_order: bool) -> None:
+    if wanted.broker_url is not None or process.assembled is None:
+        return
+    from trader.app.simulation import Memory, remember  # noqa: PLC0415 - as above
 
-    remember(_memory(wanted), market_time)
+    remember(_memory(wanted), Memory(process.assembled.clock.market_time(), ended_in_order))
 
 
 def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Settings:

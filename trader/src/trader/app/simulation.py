@@ -2,7 +2,7 @@
 
 Its market goes on where the run before it stopped: the time stands in a small file, and a run begins shortly before the next
 session, so that a strategy sees its opening whole. Its books begin empty each time, which is why a run that ends in order
-closes its positions first.
+closes its positions first. After one that did not, the exchange that its journal speaks of is gone: the journal is set aside.
 """
 
 import datetime as dt
@@ -33,8 +33,8 @@ class Simulation:
     seed: int
     speed: float
     funds_rupees: float
-    memory: Path
-    """Where the market's time is kept between runs."""
+    resume_after: MarketTime | None
+    """Where the market's time stopped in the run before."""
 
 
 def first_moment(now: MarketTime, resume_after: MarketTime | None, speed: float) -> MarketTime:
@@ -54,7 +54,7 @@ async def start_simulation(wanted: Simulation, now: MarketTime) -> RunningSimula
     Raises:
         ConfigInvalid: what is wanted cannot be simulated.
     """
-    begins = first_moment(now, _remembered(wanted.memory), wanted.speed)
+    begins = first_moment(now, wanted.resume_after, wanted.speed)
     moment = dt.datetime.fromtimestamp(begins // SECOND, dt.timezone(dt.timedelta(seconds=IST_OFFSET // SECOND)))
     try:
         config = SimulatorConfig(
@@ -70,15 +70,38 @@ async def start_simulation(wanted: Simulation, now: MarketTime) -> RunningSimula
         raise ConfigInvalid([f"simulation: {line}" for line in str(error).splitlines()]) from error
 
 
-def remember(memory: Path, market_time: MarketTime) -> None:
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the last run left behind."""
+
+    market_time: MarketTime
+    ended_in_order: bool
+
+
+def remember(file: Path, memory: Memory) -> None:
     """Keep the market's time for the next run."""
-    aside = memory.with_suffix(".new")
-    aside.write_text(json.dumps({"market_time_ns": market_time}), encoding="utf-8")
-    aside.replace(memory)
+    aside = file.with_suffix(".new")
+    aside.write_text(
+        json.dumps({"market_time_ns": memory.market_time, "ended_in_order": memory.ended_in_order}), encoding="utf-8"
+    )
+    aside.replace(file)
 
 
-def _remembered(memory: Path) -> MarketTime | None:
+def remembered(file: Path) -> Memory | None:
+    """What the last run kept; None before the first, or when a crash tore the file."""
     try:
-        return MarketTime(int(json.loads(memory.read_text(encoding="utf-8"))["market_time_ns"]))
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return Memory(MarketTime(int(kept["market_time_ns"])), bool(kept["ended_in_order"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # the first run, or a file that a crash tore: today's morning will do
+        return None
+
+
+def set_aside(directory: Path, names: tuple[str, ...], stamp: str) -> Path:
+    """Move what an earlier exchange left into a folder of its own; returns the folder."""
+    target = directory / f"earlier-{stamp}"
+    target.mkdir(parents=True)
+    for name in names:
+        found = directory / name
+        if found.exists():
+            found.rename(target / name)
+    return target
