@@ -79,12 +79,13 @@ async def _serve(config: SimulatorConfig) -> None:
     running = await start(config)
     click.echo(f"kitesim listening on {running.url}")
     sys.stdout.flush()
-    stopped, market = asyncio.create_task(stopping.wait()), asyncio.create_task(running.wait())
-    await asyncio.wait([stopped, market], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if market.done():
-        market.result()
+    waits = [asyncio.create_task(each) for each in (stopping.wait(), running.broken())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for each in waits:
+        each.cancel()
     await running.stop()
+    if not stopping.is_set():
+        sys.exit(1)
 
 
 @main.group()

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from aiohttp import web
 
@@ -49,15 +48,14 @@ class RunningSimulator:
     async def stop(self) -> None:
         """Close every stream and the port; a second call does nothing."""
         self._pulse.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._pulse
+        await asyncio.wait([self._pulse])
         farewells = [connection.close(1001, "going away") for connection in list(self.simulator.hub.connections)]
         await asyncio.gather(*farewells)
         await self._runner.cleanup()
 
-    async def wait(self) -> None:
-        """Return when the market stops; raise what stopped it."""
-        await self._pulse
+    async def broken(self) -> None:
+        """Return when the market stopped by an error, which its log tells."""
+        await asyncio.wait([self._pulse])
 
 
 async def beat(simulator: Simulator) -> None:
@@ -79,7 +77,12 @@ async def beat(simulator: Simulator) -> None:
             due += late // step * step
         elif late < 0:
             await asyncio.sleep(-late / 1e9)
-        simulator.pulse(parts[number % slices], simulator.clock.at_machine(due))
+        try:
+            simulator.pulse(parts[number % slices], simulator.clock.at_machine(due))
+        except Exception:
+            # The top frame of the market: a market that lost its way stands still, it does not go on guessing.
+            logger.exception("market_stopped")
+            raise
         number += 1
         due += step
         # Even a machine that is too slow for the ticks answers its requests.

@@ -56,7 +56,7 @@ class Paths:
         self._shapes = {shape.name: shape for shape in shapes}
         self._sleeps = sleeps
         self._returns = lru_cache(maxsize=max(64 * len(shapes), 1))(self._day_returns)
-        self._opening = lru_cache(maxsize=8192)(self._opening_log)
+        self._openings: dict[str, dict[date, float]] = {}
 
     def sigma(self, name: str, minute: int) -> float:
         """Return the standard deviation of this minute's log return that is the path's own."""
@@ -82,15 +82,21 @@ class Paths:
             walk.append(own + (shape.beta * driver[minute + 1] if driver else 0.0))
         return walk
 
-    def _opening_log(self, name: str, day: date) -> float:
+    def _opening(self, name: str, day: date) -> float:
         """Return the log price at midnight of a day: the configured price on the first, chained before and after."""
-        steps = (day - self._first_day).days
-        log = math.log(self._shapes[name].price)
-        for number in range(steps):
-            log += self._returns(name, self._first_day + timedelta(days=number))[-1]
-        for number in range(-1, steps - 1, -1):
-            log -= self._returns(name, self._first_day + timedelta(days=number))[-1]
-        return log
+        known = self._openings.setdefault(name, {self._first_day: math.log(self._shapes[name].price)})
+        step = timedelta(days=1 if day > self._first_day else -1)
+        at = day
+        while at not in known:
+            at -= step
+        while at != day:
+            following = at + step
+            if step.days > 0:
+                known[following] = known[at] + self._returns(name, at)[-1]
+            else:
+                known[following] = known[at] - self._returns(name, following)[-1]
+            at = following
+        return known[day]
 
     def minute_ends(self, name: str, now_ns: int) -> tuple[float, float]:
         """Return the log prices at the start and at the end of the minute that holds this moment."""

@@ -1,5 +1,6 @@
 """Market data routes: https://kite.trade/docs/connect/v3/market-quotes/ and /historical/"""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import groupby
@@ -63,15 +64,23 @@ async def historical(call: Call) -> web.Response:
         raise InputRefused(f"interval exceeds max limit: {most_days} days")
     simulator = call.simulator
     now = simulator.clock.now_ns()
-    source = minutes(
-        quote.instrument, simulator.market.paths, simulator.market.candles, simulator.calendar, (start, min(end, now))
-    )
     with_interest = [quote.oi] if call.request.query.get("oi") == "1" else []
-    candles = [
-        [_stamp(first), opened / 100, high / 100, low / 100, closed / 100, volume, *with_interest]
-        for first, opened, high, low, closed, volume in _merged(source, length)
-    ]
-    return success({"candles": candles})
+
+    def rows() -> list[list[object]]:
+        source = minutes(
+            quote.instrument,
+            simulator.market.paths,
+            simulator.market.candles,
+            simulator.calendar,
+            (start, min(end, now)),
+        )
+        return [
+            [_stamp(first), opened / 100, high / 100, low / 100, closed / 100, volume, *with_interest]
+            for first, opened, high, low, closed, volume in _merged(source, length)
+        ]
+
+    # Years of minutes take seconds to walk; the market must not wait for them.
+    return success({"candles": await asyncio.to_thread(rows)})
 
 
 def _merged(source: Iterable[Candle], length: int) -> Iterable[Candle]:
