@@ -79,6 +79,14 @@ def test_the_instrument_dump_parses(exchange: Exchange) -> None:
     assert {row["exchange"] for row in kite.instruments("NFO")} == {"NFO"}
 
 
+def test_the_dump_is_csv_without_a_charset(exchange: Exchange) -> None:
+    """The official JavaScript client parses the dump only when the header is exactly this."""
+    kite = exchange.client()
+    headers = {"Authorization": f"token {kite.api_key}:{kite.access_token}"}
+    reply = kite.reqsession.get(f"{exchange.url}/instruments", headers=headers)
+    assert reply.headers["Content-Type"] == "text/csv"
+
+
 def test_quotes_come_in_three_sizes(exchange: Exchange) -> None:
     """The three quote calls agree in shape with the documentation; what does not exist is absent."""
     full = exchange.client().quote(f"NFO:{FUTURE}", "NSE:NIFTY 50", "NSE:NOSUCH")

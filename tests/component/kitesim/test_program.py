@@ -1,6 +1,7 @@
 """The console script starts, says where it listens, and stops when told."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from kiteconnect import KiteConnect
 
 pytestmark = pytest.mark.component
 KITESIM = Path(sys.executable).with_name("kitesim")
@@ -30,6 +32,29 @@ def test_it_stops_within_two_seconds(number: signal.Signals) -> None:
         process.send_signal(number)
         assert process.wait(5) == 0
         assert time.monotonic() - started < 2
+
+
+def test_an_open_stream_does_not_delay_the_stop() -> None:
+    """A client that never says goodbye is left behind."""
+    command = [str(KITESIM), "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        login = requests.post(f"{url}/sim/login", json={"user_id": "AB1234"}, timeout=5).json()
+        kite = KiteConnect(login["api_key"], root=url)
+        token = kite.generate_session(login["request_token"], login["api_secret"])["access_token"]
+        kite.reqsession.close()
+        with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), timeout=5) as stream:
+            stream.sendall(
+                f"GET /?api_key={kite.api_key}&access_token={token} HTTP/1.1\r\nHost: kitesim\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+            )
+            assert b"101" in stream.recv(64)
+            started = time.monotonic()
+            process.terminate()
+            assert process.wait(5) == 0
+            assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ _OPEN_OFFSET = (9 * 60 + 15) * MINUTE - (5 * 60 + 30) * MINUTE
 async def instruments(call: Call) -> web.Response:
     """Serve `GET /instruments` and `GET /instruments/{exchange}` as CSV."""
     exchange = call.request.match_info.get("exchange")
-    return web.Response(text=call.simulator.master.dump(exchange), content_type="text/csv")
+    # Without a charset: the official JavaScript client compares the whole header.
+    return web.Response(body=call.simulator.master.dump(exchange).encode(), content_type="text/csv")
 
 
 def _quotes(most: int, row: Callable[[Quote], dict[str, object]]) -> KiteHandler:

@@ -65,7 +65,7 @@ def success(data: object) -> web.Response:
 
 def success_text(data: str) -> web.Response:
     """Return the success envelope around JSON text."""
-    return web.Response(text=f'{{"status":"success","data":{data}}}', content_type="application/json")
+    return web.Response(body=f'{{"status":"success","data":{data}}}'.encode(), content_type="application/json")
 
 
 def failure(error: KiteError) -> web.Response:
