@@ -34,6 +34,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.now = 0.0
         selector.loop = self
 
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> "asyncio.Future[Any]":
+        """At once and here: a thread would live in another time."""
+        future = self.create_future()
+        future.set_result(func(*args))
+        return future
+
     def time(self) -> float:
         return getattr(self, "now", 0.0)  # the base class asks before `now` exists
 
@@ -57,4 +65,12 @@ def run_virtually(main: Callable[[VirtualClock], Coroutine[Any, Any, Result]], l
     try:
         return loop.run_until_complete(asyncio.wait_for(main(VirtualClock(loop)), limit))
     finally:
+        loop.run_until_complete(_end_the_rest())
         loop.close()
+
+
+async def _end_the_rest() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

@@ -111,11 +111,11 @@ class KillDesk:
         if switch is not None:
             kill = self._kill_of(switch)
             before = self.standing
+            if switch.release:  # first: what turned true in the same edit is a new engagement, and stands
+                await self._store.release_kill(self._account, switch.release)
             stands = await self._store.hear_kill_switch(self._account, switch, kill)
             if stands is not None and stands.kill_id == kill.kill_id and before is None:
                 self._stand(kill)
-            if switch.release:
-                await self._store.release_kill(self._account, switch.release)
             if self._unheard is switch:
                 self._unheard = None
 

@@ -7,7 +7,7 @@ recovers from journal and book as it would from any crash.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, assert_never
 
 import structlog
@@ -91,6 +91,7 @@ class Leadership(Generic[State]):
         self._desk = desk
         self._inbox = Inbox()
         self._standing = Standing.NONE
+        self._taken_at = MachineTime(0)
         self._marks: deque[tuple[Tag, str]] = deque(maxlen=1000)
         self._marked = asyncio.Event()
         self._tasks: asyncio.TaskGroup
@@ -177,6 +178,9 @@ class Leadership(Generic[State]):
                 await asyncio.sleep(0)
 
     def _take(self, event: Event) -> None:
+        if event.at < self._taken_at:  # a quote that let orders pass: the domain's time never runs backwards
+            event = replace(event, at=self._taken_at)
+        self._taken_at = event.at
         if isinstance(event, BookRead | OrderUpdated) and self._shows_newer_epoch(event):
             self._ports.lost("the broker's book shows a newer epoch than ours")
             return

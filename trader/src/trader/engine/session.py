@@ -82,6 +82,7 @@ class TradingEngine(Generic[State]):
         self._leadership: Leadership[State] | None = None
         self._turned_at = ports.clock.machine_time()
         self._message = "standing by"
+        self._is_lost = False
 
     # --- the public face ---
 
@@ -287,6 +288,9 @@ class TradingEngine(Generic[State]):
     def _lose(self, reason: str) -> None:
         """Cut first; then end, touching nothing."""
         self._ports.gate.cut()
+        if self._is_lost:
+            return
+        self._is_lost = True
         log.error("leadership_lost", reason=reason, epoch=self._epoch)
         if self._end_process is not None:
             self._end_process(Ending.LOST.exit_code)
