@@ -50,9 +50,12 @@ def install_chart() -> None:
         f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {NAMESPACE}\n"
         "  labels: {pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}\n"
     )
+    # A Helm that was killed leaves its release pending, and every later one refuses to touch it.
+    pending = f"owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)"
+    stand.run("delete", "secret", "-l", pending, "--ignore-not-found")
     values = [f"--values={path}" for path in VALUES]
     command = [tool("helm"), "--kubeconfig", str(KUBECONFIG), "--namespace", NAMESPACE]
-    command += ["upgrade", "--install", RELEASE, str(CHART), *values, "--wait", "--timeout", "180s"]
+    command += ["upgrade", "--install", RELEASE, str(CHART), *values, "--take-ownership", "--wait", "--timeout", "180s"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     if done.returncode != 0:
         pods = stand.run("get", "pods", "-o", "wide", check=False)
