@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import kopf
+from yarl import URL
 
 from session_operator.adapters.credentials import find_connection
 from session_operator.domain.names import API_VERSION, FIELD_MANAGER, KIND
@@ -99,12 +100,12 @@ class KubernetesApi:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
     ) -> Body:
-        # Selectors hold `=` and `,`, paths nothing to quote: the query is encoded here and aiohttp adds nothing to it.
+        # Encoded here, once: tokens of the next page hold `+` and `/`, and aiohttp would decode some of it again.
         url = f"{(self._connection.server or '').rstrip('/')}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Content-Type": content_type, "Accept": "application/json", **self._login()}
         data = json.dumps(body) if body is not None else None
         try:
-            async with self._http.request(method, url, data=data, headers=headers) as response:
+            async with self._http.request(method, URL(url, encoded=True), data=data, headers=headers) as response:
                 if response.status < 400:
                     found: Body = await response.json()
                     return found
