@@ -117,6 +117,20 @@ def test_a_modification_takes_its_documented_way(floor: Floor) -> None:
     assert floor.updates == [(order.order_id, "UPDATE")]
 
 
+def test_a_modification_that_costs_too_much_leaves_the_order(make_floor: Callable[..., Floor]) -> None:
+    """The order stands as it was, says why, and the log does not call it rejected."""
+    floor = make_floor(funds=200_000)
+    order = floor.place("BUY", 65, price=(floor.quote().last - 10000) / 100)
+    floor.settle()
+    floor.simulator.desk.modify(floor.account, order.order_id, {"quantity": "130"})
+    floor.settle()
+    assert (order.status, order.terms.quantity) == (Status.OPEN, 65)
+    assert str(order.message).startswith("Insufficient funds")
+    kinds = [entry["kind"] for entry in floor.simulator.log.entries()]
+    assert "order_rejected" not in kinds
+    assert "modification_rejected" in kinds
+
+
 def test_an_order_can_be_modified_25_times(floor: Floor) -> None:
     """The 26th modification is refused."""
     last = floor.quote().last

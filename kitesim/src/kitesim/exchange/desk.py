@@ -222,7 +222,7 @@ class Desk:
         if refusal:
             order.message = refusal
             self._step(order, _standing(order))
-            self._log.write("order_rejected", **order_fields(order), reason=refusal)
+            self._log.write("modification_rejected", **order_fields(order), reason=refusal)
             return
         self._step(order, Status.MODIFY_PENDING)
         self._timers.later(self._config.latencies.exchange_ms / 1000, lambda: self._change(account, order, terms))
@@ -241,7 +241,7 @@ class Desk:
         order.limit = self._venue.limit_of(order, terms)
         account.block(order)
         self._step(order, Status.MODIFIED)
-        self._log.write("order_modified", **order_fields(order))
+        self._log.write("order_modified", **order_fields(order), filled_quantity=order.filled)
         if terms.waits_for_trigger and not order.triggered:
             self._venue.enter(order, Place.TRIGGER)
             self._step(order, Status.TRIGGER_PENDING, send="UPDATE")
