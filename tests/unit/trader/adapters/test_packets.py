@@ -112,7 +112,7 @@ def test_a_run_of_full_packets_decodes_as_one_by_one() -> None:
     last_price_only = struct.pack(">2I", 11 << 8 | 2, 7)
     run, mixed = frame_of([body] * 3), frame_of([body] * 3 + [last_price_only])
     assert list(touches(mixed))[:3] == list(touches(run))
-    assert [each.values for each in packets(mixed)][:3] == [each.values for each in packets(run)]
+    assert [tuple(each) for each in packets(mixed)][:3] == [tuple(each) for each in packets(run)]
 
 
 @pytest.mark.parametrize(

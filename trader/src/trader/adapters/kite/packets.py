@@ -23,13 +23,15 @@ _LENGTH: Final = _COUNT
 _TWO: Final = struct.Struct(">2I")
 # Of a full packet only what a decision needs: token, last price, best bid (of the first level at 64), best ask (at 124).
 _TOUCH: Final = struct.Struct(">2I60xI56xI52x")
-_TOUCH_RUN: Final = struct.Struct(">H2I60xI56xI52x")
-_FULL_RUN: Final = struct.Struct(">H16I" + "2IH2x" * 10)
+_TOUCH_RUN: Final = struct.Struct(">2x2I60xI56xI52x")
+_FULL_RUN: Final = struct.Struct(">2x16I" + "2IH2x" * 10)
 _FULL: Final = struct.Struct(">16I" + "2IH2x" * 10)
 _QUOTE: Final = struct.Struct(">11I")
 _INDEX_FULL: Final = struct.Struct(">8I")
 _INDEX_QUOTE: Final = struct.Struct(">7I")
 _FULL_STRIDE: Final = _LENGTH.size + FULL
+_ONE_FULL: Final = _COUNT.pack(1) + _LENGTH.pack(FULL)
+_LOW_OF_FULL: Final = bytes([FULL])
 
 
 class Touch(NamedTuple):
@@ -49,25 +51,22 @@ class Level(NamedTuple):
     orders: int
 
 
-class Packet:
+class Packet(tuple[int, ...]):
     """All fields of a packet; derived ones are computed when they are asked for.
 
-    `values` are the packet's numbers in their order on the wire, depth flattened to triples.
+    It is the packet's numbers in their order on the wire, depth flattened to triples: nothing but C runs to make one.
     """
 
-    __slots__ = ("values",)
-
-    def __init__(self, values: tuple[int, ...]) -> None:
-        self.values = values
+    __slots__ = ()
 
     @property
     def token(self) -> int:
-        return self.values[0]
+        return self[0]
 
     @property
     def is_index(self) -> bool:
         """Indices are not tradable and say high, low, open, close where others say open, high, low, close."""
-        return len(self.values) in {7, 8}
+        return len(self) in {7, 8}
 
     @property
     def last_price(self) -> Paise:
@@ -75,7 +74,7 @@ class Packet:
 
     @property
     def last_traded_quantity(self) -> int:
-        return self.values[2]
+        return self[2]
 
     @property
     def average_traded_price(self) -> Paise:
@@ -83,15 +82,15 @@ class Packet:
 
     @property
     def volume(self) -> int:
-        return self.values[4]
+        return self[4]
 
     @property
     def total_buy_quantity(self) -> int:
-        return self.values[5]
+        return self[5]
 
     @property
     def total_sell_quantity(self) -> int:
-        return self.values[6]
+        return self[6]
 
     @property
     def open(self) -> Paise:
@@ -113,24 +112,24 @@ class Packet:
     @property
     def last_trade_time(self) -> int:
         """Seconds since the Unix epoch."""
-        return self.values[11]
+        return self[11]
 
     @property
     def open_interest(self) -> int:
-        return self.values[12]
+        return self[12]
 
     @property
     def open_interest_high(self) -> int:
-        return self.values[13]
+        return self[13]
 
     @property
     def open_interest_low(self) -> int:
-        return self.values[14]
+        return self[14]
 
     @property
     def exchange_time(self) -> int:
         """Seconds since the Unix epoch."""
-        return self.values[7 if self.is_index else 15]
+        return self[7 if self.is_index else 15]
 
     @property
     def bids(self) -> tuple[Level, ...]:
@@ -143,13 +142,10 @@ class Packet:
         return self._levels(31)
 
     def _price(self, position: int) -> Paise:
-        return price_in_paise(self.values[position], self.values[0])
+        return price_in_paise(self[position], self[0])
 
     def _levels(self, start: int) -> tuple[Level, ...]:
-        values = self.values
-        return tuple(
-            Level(values[each], self._price(each + 1), values[each + 2]) for each in range(start, start + 15, 3)
-        )
+        return tuple(Level(self[each], self._price(each + 1), self[each + 2]) for each in range(start, start + 15, 3))
 
 
 def price_in_paise(units: int, token: int) -> Paise:
@@ -169,7 +165,7 @@ def touches(frame: bytes) -> Iterator[Touch]:
         struct.error: the frame ends in the middle of a packet.
     """
     if _is_run_of_full(frame):
-        for _, token, last, bid, ask in _TOUCH_RUN.iter_unpack(memoryview(frame)[_COUNT.size :]):
+        for token, last, bid, ask in _TOUCH_RUN.iter_unpack(memoryview(frame)[_COUNT.size :]):
             if token & 0xFF in _UNITS_PER_RUPEE:
                 yield Touch(token, *(price_in_paise(each, token) for each in (last, bid, ask)))
             else:
@@ -192,20 +188,23 @@ def packets(frame: bytes) -> list[Packet]:
     Raises:
         struct.error: the frame ends in the middle of a packet.
     """
+    if len(frame) == _COUNT.size + _FULL_STRIDE and frame.startswith(_ONE_FULL):
+        return [Packet(_FULL.unpack_from(frame, _COUNT.size + _LENGTH.size))]
     if _is_run_of_full(frame):
-        return [Packet(values[1:]) for values in _FULL_RUN.iter_unpack(memoryview(frame)[_COUNT.size :])]
+        return list(map(Packet, _FULL_RUN.iter_unpack(memoryview(frame)[_COUNT.size :])))
     layouts = {LAST_PRICE: _TWO, INDEX_QUOTE: _INDEX_QUOTE, INDEX_FULL: _INDEX_FULL, QUOTE: _QUOTE, FULL: _FULL}
     return [Packet(layouts[length].unpack_from(frame, start)) for start, length in _bodies(frame) if length in layouts]
 
 
 def _is_run_of_full(frame: bytes) -> bool:
     """Whether all packets are full ones: then the frame is an array, which `iter_unpack` walks without our help."""
-    size = len(frame) - _COUNT.size
-    if size < _FULL_STRIDE or size % _FULL_STRIDE:
+    count, rest = divmod(len(frame) - _COUNT.size, _FULL_STRIDE)
+    if rest or not 0 < count <= 0xFFFF:
         return False
-    count = size // _FULL_STRIDE
-    return frame[:2] == _COUNT.pack(count & 0xFFFF) and frame[2::_FULL_STRIDE] + frame[3::_FULL_STRIDE] == (
-        b"\x00" * count + b"\xb8" * count
+    return (
+        frame.startswith(_COUNT.pack(count))
+        and frame[3::_FULL_STRIDE] == _LOW_OF_FULL * count
+        and not any(frame[2::_FULL_STRIDE])
     )
 
 
