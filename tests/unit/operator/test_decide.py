@@ -310,6 +310,21 @@ def test_a_silent_lease_has_no_leader() -> None:
     assert told(decision) == ["LeaderLost"]
 
 
+def test_a_restarted_operator_does_not_revive_an_expired_leader() -> None:
+    """Until it sees a renewal, what the status says holds."""
+    seen = running()
+    seen = performed(seen, look(seen))
+    seen = dataclasses.replace(seen, lease_silent_seconds=16.0)
+    seen = performed(seen, look(seen))
+    restarted = dataclasses.replace(seen, lease_silent_seconds=0.0, lease_is_renewed=False)
+    assert look(restarted).actions == ()
+    assert told(look(dataclasses.replace(restarted, lease_is_renewed=True))) == [
+        "LeaderElected",
+        "TradingStateChanged",
+        "SessionReady",
+    ]
+
+
 def test_a_silent_lease_is_looked_at_when_it_would_expire() -> None:
     """Nothing wakes the operator for a renewal that does not come."""
     assert look(dataclasses.replace(running(), lease_silent_seconds=14.0)).look_again_seconds == pytest.approx(1.2)

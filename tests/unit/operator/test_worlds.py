@@ -42,7 +42,7 @@ def test_an_older_event_changes_nothing() -> None:
 
 def test_a_renewal_wakes_nobody() -> None:
     """A leader renews every two seconds; rapid numbers wait too."""
-    world = world_with(lease(5, epoch="7", report=report()))
+    world = world_with(lease(4, epoch="7", report=report()), lease(5, epoch="7", report=report()))
     assert world.put(lease(6, epoch="7", report=report()), 1.0) == frozenset()
     assert world.put(lease(7, epoch="7", report=report(heatPaise=1)), 1.0) == frozenset()
 
@@ -63,6 +63,24 @@ def test_silence_is_measured_from_the_last_renewal_that_was_seen() -> None:
     seen = world.observe(KEY, 110.0, status_age_seconds=0, fault="")
     assert seen is not None
     assert seen.lease_silent_seconds == 8.0
+
+
+def test_a_leader_that_is_back_wakes_at_once() -> None:
+    """After a silence as long as its Lease, a mere renewal matters."""
+    world = world_with(lease(4), lease(5))
+    assert world.put(lease(6), 2.0) == frozenset()
+    assert world.put(lease(7), 18.0) == {KEY}
+
+
+def test_a_lease_at_first_sight_is_not_known_to_be_renewed() -> None:
+    """Its silence may be older than the operator."""
+    world = world_with(lease(5))
+    first = world.observe(KEY, 0.0, status_age_seconds=0, fault="")
+    world.put(lease(6), 2.0)
+    second = world.observe(KEY, 2.0, status_age_seconds=0, fault="")
+    assert first is not None
+    assert second is not None
+    assert (first.lease_is_renewed, second.lease_is_renewed) == (False, True)
 
 
 def test_a_secret_wakes_those_who_name_it() -> None:

@@ -35,8 +35,13 @@ class Leadership:
     duration_seconds: float = 15
 
 
-def read_leadership(lease: Manifest | None, silent_seconds: float, previous: Leader | None, now: str) -> Leadership:
-    """Read the Lease; a report that cannot be read counts as none and never stops the operator."""
+def read_leadership(
+    lease: Manifest | None, silent_seconds: float, previous: Leader | None, now: str, *, was_expired: bool = False
+) -> Leadership:
+    """Read the Lease; a report that cannot be read counts as none and never stops the operator.
+
+    `was_expired`: it had expired before the operator started, and no renewal was seen since.
+    """
     if lease is None:
         return Leadership()
     spec = lease.get("spec") or {}
@@ -47,7 +52,7 @@ def read_leadership(lease: Manifest | None, silent_seconds: float, previous: Lea
     kill = _read_kill(report)
     if not identity:
         return Leadership(lease_exists=True, kill=kill, duration_seconds=duration)
-    if silent_seconds > duration:
+    if was_expired or silent_seconds > duration:
         return Leadership(
             lease_exists=True, last_identity=identity, is_expired=True, kill=kill, duration_seconds=duration
         )

@@ -52,6 +52,7 @@ class World:
         self._by_account: dict[str, set[Key]] = defaultdict(set)
         self._by_secret: dict[Key, set[Key]] = defaultdict(set)
         self._lease_changed: dict[Reference, tuple[Any, float]] = {}
+        self._renewed: set[Reference] = set()
 
     def sessions(self) -> tuple[Session, ...]:
         """List the sessions."""
@@ -81,6 +82,7 @@ class World:
         woken = self._concerned(reference, before)
         del self._versions[reference]
         self._lease_changed.pop(reference, None)
+        self._renewed.discard(reference)
         self._leave(reference, before)
         return woken
 
@@ -113,10 +115,11 @@ class World:
             return None
         references = self._by_session.get(key, set()) | self._names_of(session)
         found = {each: self._kept[each] for each in sorted(references) if each in self._kept}
-        silent = 0.0
+        silent, is_renewed = 0.0, True
         if session.account is not None:
             lease = Reference("Lease", key.namespace, lease_name(session.account))
             silent = now - self._lease_changed.get(lease, (None, now))[1]
+            is_renewed = lease in self._renewed
         secrets = {name: self._kept.get(Reference("Secret", key.namespace, name)) for name in session.secret_names}
         return Observed(
             session=session,
@@ -126,6 +129,7 @@ class World:
             profiles=self.profiles,
             rivals=self._rivals(session, key),
             lease_silent_seconds=silent,
+            lease_is_renewed=is_renewed,
             status_age_seconds=status_age_seconds,
             fault=fault,
         )
@@ -201,9 +205,15 @@ class World:
         """Note that a Lease was renewed; says whether it shows anything that matters at once."""
         spec = after.get("spec") or {}
         renewal = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
-        if self._lease_changed.get(reference, (None, 0.0))[0] != renewal:
+        is_back = False
+        known = self._lease_changed.get(reference)
+        if known is None or known[0] != renewal:
+            if known is not None:
+                # A leader that was silent for its Lease's duration, or since before we started, is back.
+                is_back = reference not in self._renewed or now - known[1] > (spec.get("leaseDurationSeconds") or 15)
+                self._renewed.add(reference)
             self._lease_changed[reference] = (renewal, now)
-        return before is None or significance(before) != significance(after)
+        return is_back or before is None or significance(before) != significance(after)
 
 
 def _keep(body: Manifest) -> Any:
