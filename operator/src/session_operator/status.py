@@ -131,6 +131,12 @@ class Status(Part):
         default=None, description="The leader's state: RECOVERING, LIVE, REDUCING, HALTED, CLOSED or PAPER."
     )
     leader: Leader | None = Field(default=None, description="The trader that leads.")
+    last_epoch: int | None = Field(
+        default=None,
+        ge=0,
+        description="The last epoch seen of any leader; a new leader's is higher.",
+        json_schema_extra={"format": "int64"},
+    )
     config: ConfigStatus | None = Field(default=None, description="Which configuration is wanted and which one runs.")
     kill: Kill | None = Field(default=None, description="The kill that stands, if one does.")
     report: Report | None = Field(default=None, description="Numbers of the leader.")

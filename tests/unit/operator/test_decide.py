@@ -319,7 +319,7 @@ def test_a_restarted_operator_does_not_revive_an_expired_leader() -> None:
     restarted = dataclasses.replace(seen, lease_silent_seconds=0.0, lease_is_renewed=False)
     assert look(restarted).actions == ()
     assert told(look(dataclasses.replace(restarted, lease_is_renewed=True))) == [
-        "LeaderElected",
+        "LeaderReturned",
         "TradingStateChanged",
         "SessionReady",
     ]
@@ -334,10 +334,45 @@ def test_a_change_of_leader_is_told_once() -> None:
     """An event on the transition only."""
     seen = running()
     settled = performed(seen, look(seen))
-    changed = dataclasses.replace(running(holder="index-trader-1_uid_nonce"), session=settled.session)
+    later = {"tradeops.dev/epoch": "8"}
+    changed = dataclasses.replace(
+        running(holder="index-trader-1_uid_nonce", annotations=later), session=settled.session
+    )
     decision = look(changed)
     assert told(decision) == ["LeaderChanged"]
     assert told(look(performed(changed, decision))) == []
+
+
+def test_a_predecessor_s_words_are_not_the_new_leader_s() -> None:
+    """A new holder has no epoch and no state until it has written its own."""
+    seen = running()
+    settled = performed(seen, look(seen))
+    taken = dataclasses.replace(
+        running(holder="index-trader-1_uid_nonce"), session=settled.session, lease_holder_seconds=0.1
+    )
+    decision = look(taken)
+    assert status(decision)["leader"]["holder"] == "index-trader-1"
+    assert "epoch" not in status(decision)["leader"]
+    assert "tradingState" not in status(decision)
+    assert "report" not in status(decision)
+    assert (status(decision)["phase"], status(decision)["lastEpoch"]) == ("Recovering", 7)
+    assert told(decision) == []
+    waiting = performed(taken, decision)
+    assert look(waiting).actions == ()
+    later = {"tradeops.dev/epoch": "8"}
+    own = dataclasses.replace(
+        running(holder="index-trader-1_uid_nonce", annotations=later), session=waiting.session, lease_holder_seconds=2.0
+    )
+    assert told(look(own)) == ["LeaderChanged", "TradingStateChanged"]
+
+
+def test_an_epoch_that_stands_long_enough_is_believed() -> None:
+    """The database may have been replaced by an empty one."""
+    seen = running()
+    settled = performed(seen, look(seen))
+    first = {"tradeops.dev/epoch": "1"}
+    again = running(holder="index-trader-1_uid_nonce", annotations=first)
+    assert status(look(dataclasses.replace(again, session=settled.session)))["leader"]["epoch"] == 1
 
 
 def kill(**fields: Any) -> str:

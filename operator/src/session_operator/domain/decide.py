@@ -25,11 +25,10 @@ from session_operator.domain.leadership import Leadership, read_leadership
 from session_operator.domain.names import LABEL_COMPONENT, config_name, lease_name
 from session_operator.domain.observed import Child, Observed, Problem, child_of
 from session_operator.domain.profiles import ProfileSource
-from session_operator.domain.statuses import as_body, build_status, condition_of, is_worth_writing, read_status
+from session_operator.domain.statuses import as_body, build_status, is_worth_writing, read_status
 from session_operator.domain.transitions import transitions
 from session_operator.domain.workload import build_workload
 from session_operator.model import Spec
-from session_operator.status import ConditionType
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +108,7 @@ def _leadership(observed: Observed, now: str) -> Leadership:
     lease = observed.children.get(Child("Lease", lease_name(session.account))) if session.account else None
     if lease is not None and classify(lease, session) is not Ownership.OURS:
         lease = None
-    standing = read_status(session.status)
-    was_expired = condition_of(standing, ConditionType.LEADER_ELECTED)[1] == "LeaseExpired"
-    return read_leadership(
-        lease,
-        observed.lease_silent_seconds,
-        standing.leader,
-        now,
-        was_expired=was_expired and not observed.lease_is_renewed,
-    )
+    return read_leadership(lease, observed, read_status(session.status), now)
 
 
 def _applies(observed: Observed, plan: _Plan) -> Iterator[Action]:

@@ -6,16 +6,19 @@ when the operator saw the last change: `renewTime` is another host's clock and i
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from session_operator.domain.money import as_rupees
 from session_operator.domain.names import ANNOTATION_EPOCH, ANNOTATION_REPORT, ANNOTATION_STATE
+from session_operator.domain.observed import Observed
 from session_operator.domain.sessions import Manifest
-from session_operator.status import Kill, Leader, Report
+from session_operator.status import ConditionType, Kill, Leader, Report, Status
 
 NANOSECONDS = 1_000_000_000
+# Several renewals: a leader writes its epoch with each.
+BELIEVED_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +38,64 @@ class Leadership:
     duration_seconds: float = 15
 
 
-def read_leadership(
-    lease: Manifest | None, silent_seconds: float, previous: Leader | None, now: str, *, was_expired: bool = False
-) -> Leadership:
-    """Read the Lease; a report that cannot be read counts as none and never stops the operator.
-
-    `was_expired`: it had expired before the operator started, and no renewal was seen since.
-    """
+def read_leadership(lease: Manifest | None, observed: Observed, previous: Status, now: str) -> Leadership:
+    """Read the Lease; a report that cannot be read counts as none and never stops the operator."""
     if lease is None:
         return Leadership()
     spec = lease.get("spec") or {}
     annotations = lease["metadata"].get("annotations") or {}
-    identity = spec.get("holderIdentity") or ""
-    duration = float(spec.get("leaseDurationSeconds") or 15)
     report = _parse_report(annotations.get(ANNOTATION_REPORT, ""))
-    kill = _read_kill(report)
-    if not identity:
-        return Leadership(lease_exists=True, kill=kill, duration_seconds=duration)
-    if was_expired or silent_seconds > duration:
-        return Leadership(
-            lease_exists=True, last_identity=identity, is_expired=True, kill=kill, duration_seconds=duration
-        )
-    is_same = previous is not None and previous.identity == identity
-    since = spec.get("acquireTime") or (previous.since if previous is not None and is_same else now)
-    epoch = annotations.get(ANNOTATION_EPOCH, "")
-    return Leadership(
+    identity = spec.get("holderIdentity") or ""
+    said = Leadership(
         lease_exists=True,
-        leader=Leader(
-            holder=identity.partition("_")[0],
-            identity=identity,
-            epoch=int(epoch) if epoch.isdecimal() else None,
-            since=since,
-        ),
         last_identity=identity,
+        kill=_read_kill(report),
+        duration_seconds=float(spec.get("leaseDurationSeconds") or 15),
+    )
+    if not identity:
+        return said
+    if _was_expired(observed, previous) or observed.lease_silent_seconds > said.duration_seconds:
+        return replace(said, is_expired=True)
+    standing = previous.leader if previous.leader is not None and previous.leader.identity == identity else None
+    epoch = _epoch_of_holder(annotations.get(ANNOTATION_EPOCH, ""), standing, observed, previous)
+    leader = Leader(
+        holder=identity.partition("_")[0],
+        identity=identity,
+        epoch=epoch,
+        since=spec.get("acquireTime") or (standing.since if standing is not None else now),
+    )
+    if epoch is None:  # what else is written there is its predecessor's
+        return replace(said, leader=leader)
+    return replace(
+        said,
+        leader=leader,
         trading_state=annotations.get(ANNOTATION_STATE) or None,
         config_hash=_text(report.get("config")),
-        kill=kill,
         report=_read_numbers(report),
         message=_text(report.get("message")),
-        duration_seconds=duration,
     )
+
+
+def _was_expired(observed: Observed, previous: Status) -> bool:
+    """It had expired before the operator started, and no renewal was seen since."""
+    reasons = [each.reason for each in previous.conditions if each.type is ConditionType.LEADER_ELECTED]
+    return reasons == ["LeaseExpired"] and not observed.lease_is_renewed
+
+
+def _epoch_of_holder(text: str, standing: Leader | None, observed: Observed, previous: Status) -> int | None:
+    """Read the epoch, if it is the holder's own.
+
+    A new holder takes the Lease first and its epoch from the database a moment later: until then its predecessor's
+    epoch, state and report still stand beside its name. An epoch is believed if it is the one known of this holder, or
+    higher than all before, or has stood beside it for longer than a leader goes without writing (the database may
+    have been replaced).
+    """
+    if not text.isdecimal():
+        return None
+    epoch = int(text)
+    is_known = standing is not None and standing.epoch == epoch
+    is_new = previous.last_epoch is None or epoch > previous.last_epoch
+    return epoch if is_known or is_new or observed.lease_holder_seconds > BELIEVED_SECONDS else None
 
 
 def significance(lease: Manifest) -> tuple[Any, ...]:

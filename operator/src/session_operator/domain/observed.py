@@ -68,6 +68,8 @@ class Observed:
     """Machine time since the Lease last changed, on the operator's own clock: no clock of another host is trusted."""
     lease_is_renewed: bool = True
     """The operator saw it change since it started; else its silence may be older than the operator knows."""
+    lease_holder_seconds: float = float("inf")
+    """Machine time since the operator first saw the holder that is written there."""
     status_age_seconds: float = float("inf")
     """Machine time since the operator last wrote this session's status."""
     fault: str = ""

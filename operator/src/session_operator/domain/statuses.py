@@ -62,10 +62,16 @@ def build_status(
         ready_traders=sum(pod.is_ready for pod in observed.pods),
         trading_state=leadership.trading_state,
         leader=leadership.leader,
+        last_epoch=_last_epoch(leadership, previous),
         config=_config(revision, observed.pods, leadership, previous),
         kill=leadership.kill,
         report=leadership.report,
     )
+
+
+def _last_epoch(leadership: Leadership, previous: Status) -> int | None:
+    current = leadership.leader.epoch if leadership.leader is not None else None
+    return current if current is not None else previous.last_epoch
 
 
 def _config(

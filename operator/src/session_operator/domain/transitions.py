@@ -39,11 +39,18 @@ def _leader(before: Status, after: Status) -> Iterator[Emit]:
         if was[0] == "True":
             yield Emit("Warning", "LeaderLost", now[2])
         return
-    epoch = f" with epoch {after.leader.epoch}" if after.leader.epoch is not None else ""
-    if before.leader is None:
-        yield Emit("Normal", "LeaderElected", f"{after.leader.holder} leads{epoch}")
-    elif before.leader.identity != after.leader.identity:
-        yield Emit("Normal", "LeaderChanged", f"{after.leader.holder} leads{epoch}, after {before.leader.holder}")
+    if after.leader.epoch is None or after.leader == before.leader:
+        return  # its epoch is yet to come
+    text = f"{after.leader.holder} leads with epoch {after.leader.epoch}"
+    if before.last_epoch is None:
+        yield Emit("Normal", "LeaderElected", text)
+    elif before.last_epoch == after.leader.epoch:
+        yield Emit("Normal", "LeaderReturned", f"{text} again: it renews the Lease")
+    elif before.leader is None or (before.leader.identity, before.leader.epoch) != (
+        after.leader.identity,
+        after.leader.epoch,
+    ):
+        yield Emit("Normal", "LeaderChanged", f"{text}, after epoch {before.last_epoch}")
 
 
 def _config(before: Status, after: Status) -> Iterator[Emit]:
@@ -68,10 +75,10 @@ def _kill(before: Status, after: Status) -> Iterator[Emit]:
 
 def _state(before: Status, after: Status) -> Iterator[Emit]:
     state = after.trading_state
-    if state is not None and state != before.trading_state:
+    if state is not None and after.leader is not None and state != before.trading_state:
         was = f", after {before.trading_state}" if before.trading_state else ""
-        kind = "Warning" if state in WARNING_STATES else "Normal"
-        yield Emit("Warning" if kind == "Warning" else "Normal", "TradingStateChanged", f"trading state {state}{was}")
+        text = f"{after.leader.holder} is {state}{was}"
+        yield Emit("Warning" if state in WARNING_STATES else "Normal", "TradingStateChanged", text)
 
 
 def _ready(before: Status, after: Status) -> Iterator[Emit]:

@@ -53,6 +53,7 @@ class World:
         self._by_secret: dict[Key, set[Key]] = defaultdict(set)
         self._lease_changed: dict[Reference, tuple[Any, float]] = {}
         self._renewed: set[Reference] = set()
+        self._holders: dict[Reference, tuple[str, float]] = {}
 
     def sessions(self) -> tuple[Session, ...]:
         """List the sessions."""
@@ -83,6 +84,7 @@ class World:
         del self._versions[reference]
         self._lease_changed.pop(reference, None)
         self._renewed.discard(reference)
+        self._holders.pop(reference, None)
         self._leave(reference, before)
         return woken
 
@@ -115,11 +117,12 @@ class World:
             return None
         references = self._by_session.get(key, set()) | self._names_of(session)
         found = {each: self._kept[each] for each in sorted(references) if each in self._kept}
-        silent, is_renewed = 0.0, True
+        silent, is_renewed, held = 0.0, True, 0.0
         if session.account is not None:
             lease = Reference("Lease", key.namespace, lease_name(session.account))
             silent = now - self._lease_changed.get(lease, (None, now))[1]
             is_renewed = lease in self._renewed
+            held = now - self._holders.get(lease, ("", now))[1]
         secrets = {name: self._kept.get(Reference("Secret", key.namespace, name)) for name in session.secret_names}
         return Observed(
             session=session,
@@ -130,6 +133,7 @@ class World:
             rivals=self._rivals(session, key),
             lease_silent_seconds=silent,
             lease_is_renewed=is_renewed,
+            lease_holder_seconds=held,
             status_age_seconds=status_age_seconds,
             fault=fault,
         )
@@ -206,6 +210,9 @@ class World:
         spec = after.get("spec") or {}
         renewal = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
         is_back = False
+        holder = spec.get("holderIdentity") or ""
+        if self._holders.get(reference, (None, 0.0))[0] != holder:
+            self._holders[reference] = (holder, now)
         known = self._lease_changed.get(reference)
         if known is None or known[0] != renewal:
             if known is not None:
