@@ -56,10 +56,27 @@ def install_chart() -> None:
     values = [f"--values={path}" for path in VALUES]
     command = [tool("helm"), "--kubeconfig", str(KUBECONFIG), "--namespace", NAMESPACE]
     command += ["upgrade", "--install", RELEASE, str(CHART), *values, "--take-ownership", "--wait", "--timeout", "180s"]
+    simulators = _simulators(stand)
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     if done.returncode != 0:
         pods = stand.run("get", "pods", "-o", "wide", check=False)
         raise DeployError(f"helm upgrade --install failed: {done.stderr.strip()}\n{pods}")
+    if simulators and not simulators & _simulators(stand):
+        _forget_the_old_day(stand)
+
+
+def _simulators(stand: Kubectl) -> set[str]:
+    pods = stand.json("get", "pods", "-l", "app.kubernetes.io/component=kitesim")["items"]
+    return {pod["metadata"]["uid"] for pod in pods if pod["metadata"].get("deletionTimestamp") is None}
+
+
+def _forget_the_old_day(stand: Kubectl) -> None:
+    """Start the journals anew with the simulator: no real exchange forgets its book, and a journal that remembers
+    orders and a net liquidation which its exchange has never heard of is right to refuse to trade.
+    """
+    stand.run("delete", "pod", "-l", "app.kubernetes.io/component=postgresql", seconds=60)
+    stand.run("rollout", "status", "statefulset/postgresql", "--timeout=90s", seconds=100)
+    stand.run("delete", "pod", "-l", "app.kubernetes.io/component=trader", seconds=60)
 
 
 def deploy() -> None:
