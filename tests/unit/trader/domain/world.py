@@ -48,9 +48,10 @@ from trader.domain.events import (
 )
 from trader.domain.instruments import Instrument
 from trader.domain.opening_range import OpeningRangeBreakout
+from trader.domain.orders import may_become
 from trader.domain.profiles import RiskProfile
 from trader.domain.records import Record
-from trader.domain.state import Bracket, EngineSettings, EngineState, ForeignPolicy, Order, initial_state
+from trader.domain.state import Bracket, Durable, EngineSettings, EngineState, ForeignPolicy, Order, initial_state
 from trader.domain.strategies import Strategy
 from trader.domain.values import (
     MILLISECOND,
@@ -70,6 +71,7 @@ from trader.domain.values import (
 NIFTY = InstrumentKey("NFO:NIFTY26DECFUT")
 BANK = InstrumentKey("NFO:BANKNIFTY26DECFUT")
 MORNING = MarketTime(midnight_of(dt.date(2026, 11, 23)) + 9 * 3600 * SECOND)
+START = MachineTime(1_000 * SECOND)
 Call = PlaceOrder | ModifyOrder | CancelOrder
 Fate = str
 """`ok`, `refused`, `lost` (it never arrived, nobody knows) or `unanswered` (it arrived, nobody knows)."""
@@ -129,6 +131,22 @@ def settings(
     return EngineSettings(AccountId("AB1234"), calendar or AlwaysOpen(), strategies, foreign)
 
 
+def check_moves(before: Durable, after: Durable) -> None:
+    """Orders move along the table only, a broker's end stays, fills never fall (invariant I11)."""
+    if before is after:
+        return
+    for intent, bracket in (*before.open.items(), *before.closed.items()):
+        now = after.open.get(intent) or after.closed.get(intent)
+        if now is bracket or now is None:
+            assert now is not None or after.trading_date != before.trading_date
+            continue
+        for tag, order in bracket.orders.items():
+            moved = now.orders[tag]
+            assert moved.filled_quantity >= order.filled_quantity
+            assert moved.status is order.status or may_become(order, moved.status), (order, moved)
+            assert order.order_id in (None, moved.order_id)
+
+
 @dataclass
 class World:
     """One process, its journal, and the broker."""
@@ -136,7 +154,7 @@ class World:
     settings: EngineSettings = field(default_factory=settings)
     exchange: Exchange = field(default_factory=Exchange)
     funds: int = 100_000_000_00
-    now: MachineTime = MachineTime(1_000 * SECOND)
+    now: MachineTime = START
     market_time: MarketTime = MORNING
     journal: list[Record] = field(default_factory=list)
     calls: deque[Call] = field(default_factory=deque)
@@ -156,7 +174,9 @@ class World:
     # Stepping
 
     def feed(self, event: Event) -> tuple[Effect, ...]:
-        self.state, effects = step(self.state, event)
+        before = self.state
+        self.state, effects = step(before, event)
+        check_moves(before.durable, self.state.durable)
         self.effects.extend(effects)
         orders: list[Call] = []
         for effect in effects:

@@ -141,10 +141,11 @@ class OrderWatcher:
 
     @property
     def orphans(self) -> tuple[Order, ...]:
-        """Exits that work for a bracket that holds nothing."""
+        """Exits that work for a bracket that holds nothing; one in doubt is counted there, nobody can cancel it yet."""
         if held_quantity(self.bracket) != 0:
             return ()
-        return tuple(order for order in live_orders(self.bracket) if order.leg is not Leg.ENTRY)
+        exits = (order for order in live_orders(self.bracket) if order.leg is not Leg.ENTRY)
+        return tuple(order for order in exits if order.status is not OrderStatus.IN_DOUBT)
 
     @property
     def is_reversed(self) -> bool:
