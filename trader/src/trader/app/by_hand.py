@@ -32,6 +32,7 @@ from trader.app.settings import (
 from trader.app.status import StatusLine
 from trader.app.wiring import Doors, make_telemetry, plan
 from trader.domain.values import MarketTime, TradingState
+from trader.engine.ports import LeaseAway
 
 DEFAULT_STRATEGY: Final = "opening-range-breakout"
 JOURNAL_FILES: Final = ("journal.db", "journal.db-wal", "journal.db-shm", "emergency")
@@ -78,11 +79,10 @@ async def run_by_hand(wanted: Wanted, profile: Profile, listener: socket.socket)
     Raises:
         ConfigInvalid: something cannot be used.
     """
-    wanted.state_directory.mkdir(parents=True, exist_ok=True)
+    lease = _locked(wanted.state_directory)
     async with _exchange(wanted) as (url, stream_url):
         settings = _settings(wanted, profile, url, stream_url)
         desk = LocalDesk(wanted.release)
-        lease = LocalLease(wanted.state_directory / "lease.lock")
         chosen = plan(settings)
         process = TraderProcess(
             chosen,
@@ -105,6 +105,22 @@ async def run_by_hand(wanted: Wanted, profile: Profile, listener: socket.socket)
         if not companion.cancelled() and (error := companion.exception()) is not None:
             raise error
         return code
+
+
+def _locked(directory: Path) -> LocalLease:
+    """The lease of these files, before anything in them is touched.
+
+    Raises:
+        ConfigInvalid: another process trades with them, or they cannot be made.
+    """
+    lease = LocalLease(directory / "lease.lock")
+    try:
+        lease.read()
+    except LeaseAway as away:
+        raise ConfigInvalid([f"{away}: one process at a time; --state-directory names other files"]) from away
+    except OSError as error:
+        raise ConfigInvalid([f"{directory}: cannot be used: {error.strerror}"]) from error
+    return lease
 
 
 class _Ending:
