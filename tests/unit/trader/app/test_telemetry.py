@@ -81,6 +81,16 @@ def test_an_order_that_never_left_was_not_acknowledged() -> None:
     assert value(made, "trader_order_outcomes_total", operation="place", outcome="gate_closed") == 1
 
 
+def test_the_throttle_shows_what_the_limits_count() -> None:
+    """Requests that reached the broker, whatever it said; those of the last second and of the last minute."""
+    made = telemetry(SNAPSHOT)
+    assert value(made, "trader_throttle_queue_depth", type="per_second") == 0
+    for outcome in ("accepted", "refused", "gate_closed"):
+        made.performed("place", outcome, 0.01)
+    assert value(made, "trader_throttle_queue_depth", type="per_second") == 2
+    assert value(made, "trader_throttle_queue_depth", type="per_minute") == 2
+
+
 def test_unknown_is_not_zero() -> None:
     """Before net liquidation is known it is NaN, and so is what is divided by it."""
     made = telemetry(replace(SNAPSHOT, view=replace(VIEW, net_liquidation=Paise(0))))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import socket
 import sys
@@ -188,7 +189,10 @@ async def _exchange(wanted: Wanted) -> AsyncIterator[tuple[str, str]]:
         root = wanted.broker_url.rstrip("/")
         yield root, "ws" + root.removeprefix("http")
         return
-    from trader.app.simulation import Simulation, remembered, set_aside, start_simulation  # noqa: PLC0415 - pods lack kitesim
+    try:
+        from trader.app.simulation import Simulation, remembered, set_aside, start_simulation  # noqa: PLC0415
+    except ModuleNotFoundError as error:  # a pod's image comes without it
+        raise ConfigInvalid(["kitesim is not installed here; install it, or name one with --broker"]) from error
 
     last = remembered(_memory(wanted))
     if last is not None and not last.ended_in_order and wanted.database_url is None:
@@ -215,6 +219,11 @@ def _remember(wanted: Wanted, process: TraderProcess, *, ended_in_order: bool) -
     remember(_memory(wanted), Memory(process.assembled.clock.market_time(), ended_in_order))
 
 
+def _hash(profile: Profile) -> str:
+    """Names what it runs, as the operator's hash does in a pod."""
+    return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
+
+
 def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Settings:
     """The same values that the operator would give a pod."""
     session = SessionFile(
@@ -225,7 +234,7 @@ def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Se
         lease=Lease(name=f"account-{wanted.account.lower()}"),
         calendar=CalendarChoice(exchange="AlwaysOpen"),
         strategies=tuple(StrategyChoice(name=name) for name in (profile.strategies or {DEFAULT_STRATEGY: {}})),
-        config=ConfigReference(stage="by-hand", profile=profile.name, hash=""),
+        config=ConfigReference(stage="by-hand", profile=profile.name, hash=_hash(profile)),
     )
     return Settings(
         session=session,

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
-import httpx
 
 from trader.app import logging
 from trader.app.documents import ConfigInvalid, first_key, load
-from trader.app.http import listen
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,7 +80,9 @@ def run(  # noqa: PLR0917 - one for each option
     """Trade: in a pod with --session, otherwise by hand."""
     if session_file is not None:
         sys.exit(_run_in_cluster(session_file, profile_file, http_address or "0.0.0.0:8080"))
+    # Imported where they are needed: `trader config check` and `--help` answer at once.
     from trader.app.by_hand import Wanted, default_state_directory, load_profile, run_by_hand  # noqa: PLC0415
+    from trader.app.http import listen  # noqa: PLC0415
 
     profile = load_profile(profile_file)
     directory = state_directory or default_state_directory(profile.name)
@@ -106,6 +106,7 @@ def run(  # noqa: PLR0917 - one for each option
 
 
 def _run_in_cluster(session_file: Path, profile_file: Path, http_address: str) -> int:
+    from trader.app.http import listen  # noqa: PLC0415
     from trader.app.in_cluster import cluster_doors  # noqa: PLC0415 - by hand there is no cluster
     from trader.app.process import TraderProcess  # noqa: PLC0415
     from trader.app.running import run_with_api  # noqa: PLC0415
@@ -178,6 +179,8 @@ def _checked(file: Path) -> str:
 @_says_what_is_wrong
 def state(url: str | None, token: str | None) -> None:
     """Print what a running trader holds, as JSON."""
+    import httpx  # noqa: PLC0415
+
     address = (url or _newest_run()).rstrip("/")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:

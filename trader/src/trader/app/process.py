@@ -98,10 +98,11 @@ class TraderProcess:
 
     async def _assemble(self, closing: contextlib.AsyncExitStack) -> Assembled | None:
         """Try until it works; None when asked to stop before."""
+        doors = self._doors()
         while not self._stopping.is_set():
             async with contextlib.AsyncExitStack() as attempt:
                 try:
-                    assembled = await assemble(self.chosen, self._doors(), self.telemetry, attempt)
+                    assembled = await assemble(self.chosen, doors, self.telemetry, attempt)
                 except Unready as unready:
                     if not self._patient:
                         raise

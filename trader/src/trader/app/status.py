@@ -22,16 +22,33 @@ EVENTS_SHOWN: Final = 6
 _INDIA: Final = dt.timezone(dt.timedelta(hours=5, minutes=30))
 _STATE_STYLES: Final = {"LIVE": "bold green", "HALTED": "bold red", "REDUCING": "bold yellow"}
 
+_NOT_SHOWN: Final = frozenset(
+    {"event", "level", "timestamp", "session", "account", "pod", "tag", "intent", "exc_info", "exception"}
+)
+
 recent_events: collections.deque[str] = collections.deque(maxlen=EVENTS_SHOWN)
 
 
 def keep_event(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """A log processor that keeps the last events for the screen."""
-    hidden = {"event", "level", "timestamp", "session", "pod", "exc_info", "exception"}
-    fields = " ".join(f"{name}={value}" for name, value in event.items() if name not in hidden)
     if method != "debug":
-        recent_events.append(f"{event.get('event')} {fields}".strip()[:160])
+        recent_events.append(event_text(event))
     return event
+
+
+def event_text(event: EventDict) -> str:
+    """An event for a person: money in rupees, symbols without their exchange, no names that say the same each time."""
+    said = [str(event.get("event", "")).replace("_", " ")]
+    for name, value in event.items():
+        if name in _NOT_SHOWN:
+            continue
+        if name.endswith("_paise") and isinstance(value, int):
+            said.append(f"{name.removesuffix('_paise')} {value / 100:,.2f}")
+        elif name == "instrument":
+            said.append(str(value).partition(":")[2])
+        else:
+            said.append(f"{name} {value}")
+    return ", ".join(said)
 
 
 def rupees(paise: int) -> str:
@@ -136,6 +153,8 @@ class StatusLine:
             f"  orders {view.orders_placed}, working {view.working_orders}, in doubt {view.in_doubt_orders}",
         )
         message = "closing positions" if is_ending else view.message
+        if view.kill is not None and not is_ending:
+            message += f"; Ctrl-C, then --release {view.kill.kill_id} lets it trade again"
         return head.append(f"\n{message}", "yellow") if message else head
 
 
