@@ -206,6 +206,7 @@ class BracketMachine(RuleBasedStateMachine):
         world.exchange.liquidity = True
         world.feed(StandingChanged(world.now, world.market_time, Standing.LEADER, Epoch(self.epoch)))
         world.feed(FeedChanged(world.now, world.market_time, up=True))
+        world.quote(world.exchange.last[NIFTY])
         world.pump()
         world.run(10, step_ms=200)
         picture = view(world.state)

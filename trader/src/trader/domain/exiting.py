@@ -1,21 +1,22 @@
 """Getting out: one exit vehicle per bracket, priced to trade, repriced inside the band until nothing is held.
 
 A market order is no promise on Kite (it becomes a LIMIT with protection and may rest: kite.trade/forum, comment 52991), so an exit
-is a loop: a LIMIT some ticks beyond the touch, further with each reprice, every 400 ms. The stop, where it stands, is turned into
-the exit by modify, which saves a call and never leaves two exits side by side. Quantities come from what is held less what is
-filled, so an exit cannot overshoot; a reversal that happens all the same is closed by the same loop from the other side.
+is a loop: a LIMIT some ticks beyond the touch, twice as far with each reprice, every 400 ms. The stop, where it stands, is turned
+into the exit by modify, which saves a call and never leaves two exits side by side. Quantities come from what is held less what
+is filled, so an exit cannot overshoot; a reversal that happens all the same is closed by the same loop from the other side.
 """
 
 from trader.domain.brackets import entry_price, live_orders
 from trader.domain.doubt import Presence, presence
 from trader.domain.prices import beyond, clamp_price
-from trader.domain.protecting import cancel_wants, may_attempt
+from trader.domain.protecting import cancel_wants, may_attempt, tradable
 from trader.domain.state import Bracket, Order, Track
 from trader.domain.turn import Turn
-from trader.domain.values import Leg, MachineTime, OrderStatus, OrderType, Paise, Quantity, Side
+from trader.domain.values import Leg, MachineTime, OrderStatus, OrderType, Paise, Side
 from trader.domain.wants import CancelWant, ModifyWant, PlaceWant, Urgency, Want, is_resting
 
 _GIVE_UP_MODIFYING = 3
+_MOST_DOUBLINGS = 12
 
 
 class Vehicles:
@@ -61,12 +62,26 @@ def exit_wants(turn: Turn, bracket: Bracket, held: int) -> list[Want]:
         return []
     if not may_attempt(turn, bracket, Leg.EXIT):
         return []
-    price = exit_price(turn, bracket, side, 0)
-    return [PlaceWant(Urgency.PROTECT, bracket, Leg.EXIT, side, OrderType.LIMIT, Quantity(quantity), price, Paise(0))]
+    price = exit_price(turn, bracket, side)
+    return [
+        PlaceWant(
+            Urgency.PROTECT,
+            bracket,
+            Leg.EXIT,
+            side,
+            OrderType.LIMIT,
+            tradable(turn, bracket.plan.instrument, quantity),
+            price,
+            Paise(0),
+        )
+    ]
 
 
-def exit_price(turn: Turn, bracket: Bracket, side: Side, reprices: int) -> Paise:
-    """A limit beyond the touch, further with each reprice, inside circuit and price protection."""
+def exit_price(turn: Turn, bracket: Bracket, side: Side) -> Paise:
+    """A limit beyond the touch, twice as far with each try, inside circuit and price protection.
+
+    Tries are counted from the journal, so that a flatten that a crash interrupted goes on where it was.
+    """
     instrument = turn.instrument(bracket.plan.instrument)
     quote = turn.market.quotes.get(bracket.plan.instrument)
     last = quote.last_price if quote else Paise(bracket.plan.stop_price or entry_price(bracket))
@@ -76,8 +91,18 @@ def exit_price(turn: Turn, bracket: Bracket, side: Side, reprices: int) -> Paise
     if quote is not None and quote.bid and quote.ask:
         touch = quote.ask if side is Side.BUY else quote.bid
     tactics = turn.settings.tactics
-    wanted = beyond(side, touch, tactics.exit_step_ticks * (1 + reprices), instrument.tick_size)
-    return clamp_price(wanted, instrument, last, tactics.price_protection_ppm)
+    doublings = min(exit_tries(bracket), _MOST_DOUBLINGS)
+    wanted = beyond(side, touch, tactics.exit_step_ticks << doublings, instrument.tick_size)
+    return clamp_price(wanted, instrument, quote.last_price if quote else 0, tactics.price_protection_ppm)
+
+
+def exit_tries(bracket: Bracket) -> int:
+    """How many prices this exit has been tried at."""
+    return sum(
+        order.modifications + (order.leg is Leg.EXIT)
+        for order in bracket.orders.values()
+        if order.leg is Leg.EXIT or (order.leg is Leg.STOP and order.order_type is OrderType.LIMIT)
+    )
 
 
 def _convertible(turn: Turn, orders: list[Order], side: Side) -> Order | None:
@@ -120,19 +145,20 @@ def _drive(turn: Turn, bracket: Bracket, order: Order, quantity: int) -> list[Wa
         return []
     if order.modifications >= turn.settings.tactics.max_modifications or track.mutation_refusals >= _GIVE_UP_MODIFYING:
         return [CancelWant(Urgency.PROTECT, order)]
-    price = exit_price(turn, bracket, order.side, track.reprices)
+    price = exit_price(turn, bracket, order.side)
     is_turning = order.leg is not Leg.EXIT and track.reprices == 0
     is_due = is_turning or turn.now - _last_sent(track) >= timing.reprice_interval
     is_better = price > order.price if order.side is Side.BUY else price < order.price
     is_other_type = order.order_type is not OrderType.LIMIT
-    if order.remaining == quantity and not is_other_type and not (is_due and is_better):
+    total = tradable(turn, order.instrument, order.filled_quantity + quantity)
+    if order.quantity == total and not is_other_type and not (is_due and is_better):
         return []
     return [
         ModifyWant(
             urgency=Urgency.PROTECT,
             order=order,
             order_type=OrderType.LIMIT,
-            quantity=Quantity(order.filled_quantity + quantity),
+            quantity=total,
             price=price if is_due or is_other_type else order.price,
             trigger_price=Paise(0),
             is_reprice=True,

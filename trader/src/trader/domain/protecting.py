@@ -17,7 +17,7 @@ from trader.domain.doubt import Presence, presence
 from trader.domain.prices import clamp_price, stop_limit_price
 from trader.domain.state import Bracket, Order
 from trader.domain.turn import Turn
-from trader.domain.values import Leg, OrderType, Paise, Quantity
+from trader.domain.values import InstrumentKey, Leg, OrderType, Paise, Quantity
 from trader.domain.wants import CancelWant, ModifyWant, PlaceWant, Urgency, Want, is_resting, pause_after
 
 
@@ -76,12 +76,24 @@ def may_attempt(turn: Turn, bracket: Bracket, leg: Leg) -> bool:
         return True
     if leg is Leg.TARGET and refusals_in_a_row(bracket, leg) >= turn.settings.tactics.target_attempts:
         return False
-    latest = max((turn.track(order).changed_at for order in orders_of(bracket, leg)), default=turn.now)
-    return turn.now - latest >= pause_after(failures, turn.settings.timing)
+    tracks = turn.control.tracks
+    # What was refused before a restart has no track, and is long ago.
+    told = [tracks[order.tag].changed_at for order in orders_of(bracket, leg) if order.tag in tracks]
+    return not told or turn.now - max(told) >= pause_after(failures, turn.settings.timing)
+
+
+def tradable(turn: Turn, key: InstrumentKey, quantity: int) -> Quantity:
+    """As much of a quantity as one order may carry: the exchange freezes what is larger."""
+    instrument = turn.instrument(key)
+    if instrument is None or not instrument.freeze_quantity or instrument.lot_size <= 0:
+        return Quantity(quantity)
+    largest = instrument.freeze_quantity // instrument.lot_size * instrument.lot_size
+    return Quantity(min(quantity, largest))
 
 
 def _resize(turn: Turn, order: Order, wanted: int) -> list[Want]:
-    if order.remaining == wanted or is_resting(turn.track(order), turn.now, turn.settings.timing):
+    total = tradable(turn, order.instrument, order.filled_quantity + wanted)
+    if order.quantity == total or is_resting(turn.track(order), turn.now, turn.settings.timing):
         return []
     if order.modifications >= turn.settings.tactics.max_modifications:
         return [CancelWant(Urgency.PROTECT, order)]
@@ -90,7 +102,7 @@ def _resize(turn: Turn, order: Order, wanted: int) -> list[Want]:
             urgency=Urgency.PROTECT,
             order=order,
             order_type=order.order_type,
-            quantity=Quantity(order.filled_quantity + wanted),
+            quantity=total,
             price=order.price,
             trigger_price=order.trigger_price,
         )
@@ -99,19 +111,19 @@ def _resize(turn: Turn, order: Order, wanted: int) -> list[Want]:
 
 def _place(turn: Turn, bracket: Bracket, leg: Leg, wanted: int) -> list[Want]:
     plan = bracket.plan
-    side = plan.side.opposite
+    side, quantity = plan.side.opposite, tradable(turn, plan.instrument, wanted)
     instrument = turn.instrument(plan.instrument)
     if leg is Leg.TARGET:
         price = clamp_price(plan.target_price, instrument) if instrument else plan.target_price
         return [
-            PlaceWant(Urgency.PROFIT, bracket, leg, side, OrderType.LIMIT, Quantity(wanted), price, Paise(0)),
+            PlaceWant(Urgency.PROFIT, bracket, leg, side, OrderType.LIMIT, quantity, price, Paise(0)),
         ]
     tactics = turn.settings.tactics
     limit = plan.stop_price
     if instrument:
         limit = stop_limit_price(side, limit, instrument, tactics.stop_limit_ticks, tactics.stop_limit_ppm)
     return [
-        PlaceWant(Urgency.PROTECT, bracket, leg, side, OrderType.STOP_LIMIT, Quantity(wanted), limit, plan.stop_price),
+        PlaceWant(Urgency.PROTECT, bracket, leg, side, OrderType.STOP_LIMIT, quantity, limit, plan.stop_price),
     ]
 
 

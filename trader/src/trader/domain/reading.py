@@ -22,9 +22,7 @@ def ask_reads(turn: Turn) -> None:
     if turn.control.standing is Standing.NONE or turn.control.is_fenced:
         return
     timing = turn.settings.timing
-    urgent = is_unsettled(turn)
-    working = any(live_orders(bracket) for bracket in turn.durable.open.values())
-    pace = timing.recovering_read if urgent else timing.working_read if working else timing.idle_read
+    pace = _pace(turn)
     book_pace = min(pace, _doubt_pace(turn))
     if _is_due(turn, turn.control.book, book_pace):
         turn.others.append(ReadBook())
@@ -37,13 +35,28 @@ def ask_reads(turn: Turn) -> None:
         turn.change_control(funds=_asked(turn, turn.control.funds))
 
 
-def is_unsettled(turn: Turn) -> bool:
-    """Whether something waits for the broker's word: a recovery, a suspicion, a flatten without proof, a pending mutation."""
+def _pace(turn: Turn) -> int:
+    timing = turn.settings.timing
+    if is_suspicious(turn):
+        return timing.suspicious_read
+    if is_unsettled(turn):
+        return timing.recovering_read
+    is_working = any(live_orders(bracket) for bracket in turn.durable.open.values())
+    return timing.working_read if is_working else timing.idle_read
+
+
+def is_suspicious(turn: Turn) -> bool:
+    """Whether somebody else may just have traded: our legs of a position that he closed must go within a second (rule 8)."""
     control = turn.control
-    if control.agreements < control.agreements_needed or control.suspicion is not None:
-        return True
     positions_at = control.positions.requested_at
-    if control.foreign_moved_at and (positions_at is None or positions_at < control.foreign_moved_at):
+    has_moved = control.foreign_moved_at > 0 and (positions_at is None or positions_at < control.foreign_moved_at)
+    return control.suspicion is not None or has_moved
+
+
+def is_unsettled(turn: Turn) -> bool:
+    """Whether something waits for the broker's word: a recovery, a flatten without proof, a pending mutation."""
+    control = turn.control
+    if control.agreements < control.agreements_needed:
         return True
     if any(track.mutation is not None or track.mutation_refusals for track in control.tracks.values()):
         return True

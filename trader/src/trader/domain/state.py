@@ -72,6 +72,8 @@ class Timing:
     """How long a triggered stop-limit may sit unfilled before it is repriced."""
     recovering_read: int = 300 * MILLISECOND
     """Pause between the reads of a recovery, a flatten or a suspicion."""
+    suspicious_read: int = 100 * MILLISECOND
+    """The same while somebody else may have closed what is ours."""
     working_read: int = 2 * SECOND
     idle_read: int = 10 * SECOND
     read_wait: int = 5 * SECOND

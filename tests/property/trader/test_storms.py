@@ -1,0 +1,112 @@
+"""Seeded storms over the bracket machine's own rules, weighted towards what markets and networks do to an open bracket.
+
+Hypothesis shrinks well and wanders little; a storm wanders. `sometimes` proves that the storms reach what they are meant to.
+"""
+
+import random
+from collections import Counter
+
+import pytest
+
+from tests.property.trader.test_bracket_machine import PRICES, BracketMachine
+from trader.domain.effects import Announce, GuardTripped
+from trader.domain.values import Standing
+
+SEEDS = 240
+STEPS = 70
+FATES = ["ok"] * 12 + ["refused", "lost", "unanswered", "unanswered"]
+WEIGHTS = {
+    "call": 24,
+    "update": 16,
+    "lose_update": 2,
+    "read": 12,
+    "fill": 10,
+    "trigger": 3,
+    "cancel": 1,
+    "quote": 6,
+    "time": 12,
+    "crash": 1.5,
+    "standing": 0.7,
+    "flap": 0.7,
+    "kill": 0.5,
+    "human": 0.7,
+}
+
+
+class Storm(BracketMachine):
+    """One schedule, drawn from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.random = random.Random(seed)
+        self.world.replays_always = False
+
+    def blow(self) -> None:
+        """Begin, be hit by every kind of weather, heal."""
+        self.begin()
+        names, weights = list(WEIGHTS), list(WEIGHTS.values())
+        for _ in range(STEPS):
+            self.happen(self.random.choices(names, weights)[0])
+            self.check()
+        self.teardown()
+        self.world.check_replay()
+
+    def happen(self, name: str) -> None:
+        draw, world = self.random, self.world
+        match name:
+            case "call" if world.calls:
+                self.call_arrives(draw.choice([0, 0, 0, 1, 2]), draw.choice(FATES))
+            case "update" if world.exchange.updates:
+                self.update_arrives(draw.choice([0, 0, 1, 2]), draw.random() < 0.2)
+            case "lose_update" if world.exchange.updates:
+                self.update_is_lost()
+            case "read" if world.reads:
+                self.read_is_answered(draw.random() < 0.1)
+            case "fill":
+                self.order_fills(draw.randrange(6), draw.choice([1, 5, 12, 27, 27]))
+            case "trigger":
+                self.stop_triggers_and_fills(draw.randrange(6))
+            case "cancel":
+                self.exchange_cancels(draw.randrange(6))
+            case "quote":
+                self.quote_comes(draw.choice(PRICES))
+            case "time":
+                self.time_passes(draw.choice([100, 100, 200, 400, 1_000, 3_000, 20_000]))
+            case "crash":
+                self.process_crashes([draw.random() < 0.5 for _ in range(4)])
+            case "standing":
+                self.standing_changes(draw.choice([Standing.EPOCH_ONLY, Standing.LEASE_ONLY, Standing.LEADER]))
+            case "flap":
+                self.stream_flaps(draw.random() < 0.6)
+            case "kill" if self.killed_at is None:
+                self.kill_is_engaged()
+            case "human":
+                self.human_closes(draw.choice([1, 5, 27]))
+
+    def check(self) -> None:
+        self.no_order_twice()
+        self.one_entry_per_signal()
+        self.nothing_new_after_a_kill()
+        self.orders_are_legal()
+        self.budget_is_kept()
+
+    def reached(self) -> Counter[str]:
+        """What happened in this storm, by name."""
+        names = {each.name for each in self.world.effects if isinstance(each, Announce)}
+        guards = {each.code.value for each in self.world.effects if isinstance(each, GuardTripped)}
+        durable = self.world.state.durable
+        brackets = [*durable.open.values(), *durable.closed.values()]
+        reasons = {f"exit:{each.exiting}" for each in brackets if each.exiting}
+        orders = {f"{order.leg.name}:{order.status.name}" for each in brackets for order in each.orders.values()}
+        return Counter(names | guards | reasons | orders)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 40))
+def test_every_storm_heals(first: int) -> None:
+    """Whatever happens to a bracket, its invariants hold, and after healing it is flat or protected and the books agree."""
+    for seed in range(first, first + 40):
+        storm = Storm(seed)
+        try:
+            storm.blow()
+        except AssertionError as broken:
+            raise AssertionError(f"storm {seed} broke: {broken}") from broken
