@@ -76,6 +76,8 @@ class Kubectl:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(timeout=5)
+            if process.stdout:
+                process.stdout.close()
 
 
 def _local_port(process: subprocess.Popen[str], target: str, seconds: float = 15) -> int:

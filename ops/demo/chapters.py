@@ -110,10 +110,15 @@ def kill(story: Story, session: Session, exchange: Exchange) -> None:
     story.within("flat by the exchange's log after the kill was asked for", (flat_ns - asked_ns) / 1e9, KILL_LIMIT)
     with story.step("the session is HALTED and says so"):
         wait_for("HALTED in status", lambda: session.leads(states=("HALTED",)), 15)
-        standing = wait_for("the kill in status", lambda: session.status().get("kill"), 15)
+        standing = wait_for("the kill in status, flat", lambda: _flat_kill(session), 30)
     story.tell(
         f"kill {standing['id']}: {standing['reason']} ({standing.get('by', '')}), flat at {standing.get('flatAt')}"
     )
+
+
+def _flat_kill(session: Session) -> dict[str, str] | None:
+    standing: dict[str, str] = session.status().get("kill") or {}
+    return standing if standing.get("flatAt") else None
 
 
 def what_next(story: Story, session: Session) -> None:

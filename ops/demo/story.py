@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console(highlight=False)
+if not console.is_terminal:  # a log file has no edge to wrap at
+    console = Console(highlight=False, width=120)
 
 
 class Story:

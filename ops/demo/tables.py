@@ -15,10 +15,13 @@ def brackets(state: dict[str, Any]) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("", width=2)
     for name in ("instrument", "bracket", "entry", "stop", "target"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for each in state["brackets"][:6]:
         table.add_row(
-            "", each["instrument"], each["state"], *(leg(each.get(name)) for name in ("entry", "stop", "target"))
+            "",
+            each["instrument"].partition(":")[2],
+            each["state"],
+            *(leg(each.get(name)) for name in ("entry", "stop", "target")),
         )
     return table
 
@@ -27,8 +30,10 @@ def leg(order: dict[str, Any] | None) -> str:
     """One leg in a few words."""
     if not order:
         return "-"
-    price = order.get("averagePricePaise") or order.get("triggerPricePaise") or order.get("pricePaise") or 0
-    return f"{order['status'].lower()} {order.get('filledQuantity', 0)}/{order.get('quantity', 0)} @ {rupees(price)}"
+    price = order["averagePricePaise"] or order["triggerPricePaise"] or order["pricePaise"]
+    filled, quantity = order["filledQuantity"], order["quantity"]
+    amount = f"{filled}" if filled == quantity else f"{filled}/{quantity}"
+    return f"{order['status'].lower()} {amount} @ {rupees(price)}"
 
 
 def account(state: dict[str, Any]) -> str:
