@@ -25,6 +25,14 @@ class UserConfig(_Section):
     user_id: str = Field(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9]+$")
     api_key: str | None = Field(default=None, description="made from the user id when absent")
     api_secret: str | None = Field(default=None, description="drawn at random when absent")
+    redirect_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="where the login page sends the browser with the request token; a page of kitesim when absent",
+    )
+    postback_url: str | None = Field(
+        default=None, pattern=r"^https?://[^\s]+$", description="gets every order update as an HTTP POST"
+    )
     funds: float | None = Field(default=None, ge=0, le=1e13)
 
 
@@ -70,6 +78,37 @@ class Margins(_Section):
     )
 
 
+class ChargesSettings(_Section):
+    """What trades cost; the rates are rows of data/charges.yaml with source and day of effect."""
+
+    taken: Literal["trade", "never"] = Field(
+        "trade",
+        description="charges leave the cash with each trade, so that cash, positions and trades add up at any moment "
+        "(Zerodha books them in the night), or never",
+    )
+    file: Path | None = Field(None, description="a table in place of the packaged one")
+    square_off_fee: float = Field(
+        50.0, ge=0, le=10_000, description="rupees an order of the intraday square-off, plus GST: support.zerodha.com"
+    )
+
+
+class PriceProtection(_Section):
+    """Limit price protection: how far beyond the last price a limit may stand; support.zerodha.com, LPP range."""
+
+    enabled: bool = True
+    futures_percent: float = Field(3.0, gt=0, le=100)
+    options_percent: float = Field(40.0, gt=0, le=100, description="of a premium above `options_from` rupees")
+    options_rupees: float = Field(20.0, gt=0, le=100_000, description="of a premium up to `options_from` rupees")
+    options_from: float = Field(50.0, ge=0, le=100_000)
+
+
+class Postbacks(_Section):
+    """HTTP postbacks to `postback_url` of a user."""
+
+    attempts: int = Field(1, ge=1, le=10, description="whether Kite tries again is not documented, so it is not done")
+    timeout_seconds: float = Field(5.0, gt=0, le=60)
+
+
 class Rules(_Section):
     """Behaviour that Kite's documentation leaves open."""
 
@@ -81,6 +120,22 @@ class Rules(_Section):
     )
     token_expiry: bool = Field(True, description="access tokens end at 06:00 IST of the next day, in market time")
     single_session: bool = Field(False, description="a new access token ends the user's older ones")
+    refresh_tokens: bool = Field(
+        False,
+        description="sessions have a refresh token; individuals get an empty one, only approved platforms have it",
+    )
+    static_ips: list[str] = Field(
+        default_factory=list,
+        max_length=16,
+        description="addresses that may call the order routes; empty: all. Kite registers two per developer account",
+    )
+    static_ips_guard_gtt: bool = Field(
+        False, description="the addresses hold for the GTT routes too; the announcement names order routes only"
+    )
+    holdings_authorisation: bool = Field(
+        False,
+        description="CNC sales need POST /portfolio/holdings/authorise first; clients with a demat consent do not",
+    )
 
 
 class Stream(_Section):
@@ -103,6 +158,9 @@ class SimulatorConfig(_Section):
     start: dt.time = dt.time(9, 15)
     speed: float = Field(1.0, ge=0, le=100_000, description="market seconds per machine second")
     market: MarketMode = "always-open"
+    strikes: int = Field(
+        10, ge=0, le=500, description="option strikes listed on each side of an index; 0 lists no options"
+    )
     funds: float = Field(1_000_000.0, ge=0, le=1e13, description="rupees of a user that login makes")
     control_token: str | None = Field(None, min_length=1, repr=False)
     control_token_file: Path | None = Field(None, description="a file with the bearer token of the control routes")
@@ -115,6 +173,9 @@ class SimulatorConfig(_Section):
     latencies: Latencies = Field(default_factory=Latencies)
     limits: Limits = Field(default_factory=Limits)
     margins: Margins = Field(default_factory=Margins)
+    charges: ChargesSettings = Field(default_factory=ChargesSettings)
+    price_protection: PriceProtection = Field(default_factory=PriceProtection)
+    postbacks: Postbacks = Field(default_factory=Postbacks)
     rules: Rules = Field(default_factory=Rules)
     stream: Stream = Field(default_factory=Stream)
 

@@ -16,8 +16,10 @@ from kitesim.exchange.orders import Order
 from kitesim.exchange.timers import Timers
 from kitesim.faults import Faults
 from kitesim.limits import RateLimiter
+from kitesim.market.content import daily_volatility, load_instruments, shapes
+from kitesim.market.instruments import Master
 from kitesim.market.market import Market
-from kitesim.market.master import build_master, load_instruments, shapes
+from kitesim.market.master import build_master
 from kitesim.market.paths import Paths
 from kitesim.seeds import stream
 from kitesim.stream.connections import Connection
@@ -42,10 +44,11 @@ class Simulator:
         day = config.date or today()
         self.clock = clock or MarketClock(at(day, config.start), config.speed)
         self.log = TruthLog(self.clock.now_ns, machine_unix_ns, config.log_capacity)
-        content = load_instruments()
-        self.master = build_master(content, self.calendar, day)
-        paths = Paths(config.seed, day, shapes(content), sleeps=config.market == "nse")
-        self.market = Market(config.seed, self.master, paths, self.clock.now_ns())
+        self._content = load_instruments()
+        master = build_master(self._content, self.calendar, day, strikes=config.strikes)
+        paths = Paths(config.seed, day, shapes(self._content), sleeps=config.market == "nse")
+        volatilities = daily_volatility(self._content)
+        self.market = Market(config.seed, master, paths, self.clock.now_ns(), volatilities)
         self.users = Users(config.rules.single_session, config.rules.token_expiry)
         self.accounts: dict[str, Account] = {}
         self.limiter = RateLimiter(config.limits, machine_unix_ns, lambda: self.clock.now_ns() // DAY)
@@ -87,9 +90,14 @@ class Simulator:
         self.desk.open_account(account)
         return user
 
+    @property
+    def master(self) -> Master:
+        """The instrument master of the present day."""
+        return self.market.master
+
     def instruments(self) -> Sequence[int]:
-        """Return all tokens in the order in which they must move: an index before its futures."""
-        return list(self.market.quotes)
+        """Return all tokens in the order in which they must move: an index before what follows it."""
+        return list(self.market.master.by_token)
 
     def pulse(self, tokens: Sequence[int], now_ns: int) -> None:
         """Let these instruments tick, orders match, and subscribers know."""
@@ -100,9 +108,9 @@ class Simulator:
             tokens = [
                 token for token in tokens if self.market.quotes[token].instrument.exchange in self._open_exchanges
             ]
-        self.market.advance(tokens, now_ns)
-        self.desk.on_ticks(tokens)
-        self.hub.publish(tokens)
+        ticked = self.market.advance(tokens, now_ns)
+        self.desk.on_ticks(ticked)
+        self.hub.publish(ticked)
 
     def force_price(self, instrument: str, rupees: float, hold_seconds: float) -> None:
         """Put an instrument at a price at once; hold it for machine seconds.

@@ -1,4 +1,4 @@
-"""The market is a function of its seed; the master is right for any date."""
+"""The market is a function of its seed."""
 
 from datetime import date, time
 
@@ -10,7 +10,7 @@ from kitesim.calendars import load_calendar
 from kitesim.clocks import MINUTE, SECOND, at
 from kitesim.errors import ControlRefused
 from kitesim.market.candles import minutes
-from kitesim.market.master import build_master, index_future_tick, listed_expiries, load_instruments, shapes
+from kitesim.market.content import load_instruments, shapes
 from kitesim.market.paths import LivePath, Paths
 from kitesim.seeds import stream
 
@@ -19,56 +19,6 @@ from .conftest import FUTURE, Floor
 CALENDAR = load_calendar("nse")
 CONTENT = load_instruments()
 MONDAY = date(2026, 11, 23)
-
-
-def test_well_known_tokens_are_kites_own() -> None:
-    """Indices and shares carry the tokens of the real dump; every token holds its segment in the low byte."""
-    master = build_master(CONTENT, CALENDAR, MONDAY)
-    known = {"NSE:NIFTY 50": 256265, "NSE:NIFTY BANK": 260105, "NSE:NIFTY FIN SERVICE": 257801, "BSE:SENSEX": 265}
-    known |= {"NSE:INFY": 408065, "NSE:RELIANCE": 738561}
-    assert {key: master.by_key[key].token for key in known} == known
-    segments = {"INDICES": 9, "NSE": 1, "NFO-FUT": 2}
-    assert all(row.token & 0xFF == segments[row.segment] for row in master)
-    assert all(row.token == row.exchange_token * 256 + segments[row.segment] for row in master)
-
-
-def test_three_months_of_index_futures_are_listed() -> None:
-    """Lots, freeze quantities and ticks are the exchange's; the current expiry moves before a holiday."""
-    master = build_master(CONTENT, CALENDAR, MONDAY)
-    futures = [row for row in master if row.instrument_type == "FUT"]
-    assert {(row.name, row.lot, row.freeze, row.tick) for row in futures} == {
-        ("NIFTY", 65, 1800, 10),
-        ("BANKNIFTY", 30, 600, 20),
-        ("FINNIFTY", 60, 1800, 10),
-    }
-    # The last Tuesday of November 2026 is a holiday, so the contract ends on the Monday.
-    expiries = {row.symbol: row.expiry for row in futures if row.name == "NIFTY"}
-    assert expiries == {
-        "NIFTY26NOVFUT": date(2026, 11, 23),
-        "NIFTY26DECFUT": date(2026, 12, 29),
-        "NIFTY27JANFUT": date(2027, 1, 26),
-    }
-
-
-@given(day=st.dates(date(2020, 1, 1), date(2035, 12, 31)))
-def test_the_master_is_sound_on_any_date(day: date) -> None:
-    """Tokens and symbols are unique, expiries are trading days from today on, and a contract keeps its token."""
-    master = build_master(CONTENT, CALENDAR, day)
-    assert len(master) == len(CONTENT.indices) + 3 * len(CONTENT.futures) + len(CONTENT.equities)
-    for row in master:
-        assert row.reference_price % row.tick == 0
-        if row.expiry is not None:
-            assert row.expiry >= day
-            assert CALENDAR.is_trading_day(row.expiry)
-    later = build_master(CONTENT, CALENDAR, listed_expiries(CALENDAR, day, 1)[0])
-    assert master.by_key.keys() & later.by_key.keys()
-    assert all(later.by_key[key].token == row.token for key, row in master.by_key.items() if key in later.by_key)
-
-
-@pytest.mark.parametrize(("level", "tick"), [(15_000, 5), (15_001, 10), (30_000, 10), (30_001, 20)])
-def test_the_tick_of_an_index_future_follows_its_level(level: float, tick: int) -> None:
-    """NSE's slabs since April 2025."""
-    assert index_future_tick(level) == tick
 
 
 @given(seed=st.integers(0, 1000), steps=st.lists(st.integers(1, 90), min_size=1, max_size=20))
@@ -131,7 +81,7 @@ def test_prices_stay_on_their_tick_and_in_their_band(floor: Floor) -> None:
         for price in (quote.last, *(level.price for level in levels)):
             assert price % quote.instrument.tick == 0
             assert quote.lower_circuit <= price <= quote.upper_circuit
-        if levels:
+        if quote.book.bids and quote.book.asks:
             assert quote.book.bids[0].price < quote.book.asks[0].price
             assert quote.book.bids[0].price <= quote.last <= quote.book.asks[0].price
 

@@ -13,6 +13,8 @@ LEVELS = 5
 # Half the distance between best bid and best ask, and between levels: a share of the price, at least one tick.
 _HALF_SPREAD = 0.00002
 _LEVEL_GAP = 0.00002
+# Options are quoted wider, as a share of their small price.
+_OPTION_SPREAD = 0.001
 _MOST_LOTS = 24
 _SHARES_A_LOT = 25
 _DRAWS = struct.Struct("<12H")
@@ -48,8 +50,9 @@ def synthesize(instrument: Instrument, key: bytes, tick_number: int, last: int, 
     """Return the book of this tick; no level stands outside the circuit limits."""
     draws = _DRAWS.unpack(blake2b(tick_number.to_bytes(8, "little"), digest_size=24, key=key).digest())
     tick, (lower, upper) = instrument.tick, limits
-    half = max(round(last * _HALF_SPREAD / tick), 1)
-    gap = max(round(last * _LEVEL_GAP / tick), 1)
+    spread, distance = (_OPTION_SPREAD, _OPTION_SPREAD) if instrument.is_option else (_HALF_SPREAD, _LEVEL_GAP)
+    half = max(round(last * spread / tick), 1)
+    gap = max(round(last * distance / tick), 1)
     # The last trade happened at one of the two sides; which one is the draw's lowest bit.
     bid = last - (0 if draws[10] & 1 else half + draws[10] % 2) * tick
     ask = last + (half if draws[10] & 1 else 0) * tick

@@ -1,7 +1,6 @@
 """Instruments and the daily dump.
 
 Prices are integer paise. `token = exchange_token * 256 + segment`: https://kite.trade/docs/connect/v3/websocket/
-A kind of instrument that comes later (options) adds rows to the master and nothing here.
 """
 
 import csv
@@ -54,6 +53,11 @@ class Instrument:
         return self.token & 0xFF == SEGMENT_INDICES
 
     @property
+    def is_option(self) -> bool:
+        """Calls and puts."""
+        return self.strike > 0
+
+    @property
     def is_derivative(self) -> bool:
         """Futures and options."""
         return self.expiry is not None
@@ -70,10 +74,17 @@ class Master:
         self.day = day
         self.by_token = {instrument.token: instrument for instrument in instruments}
         self.by_key = {instrument.key: instrument for instrument in self.by_token.values()}
+        self._followers: dict[str, list[Instrument]] = {}
+        for instrument in self.by_token.values():
+            self._followers.setdefault(instrument.path, []).append(instrument)
         assert len(self.by_key) == len(self.by_token), "two instruments share a tradingsymbol"
 
     def __iter__(self) -> Iterator[Instrument]:
         return iter(self.by_token.values())
+
+    def followers(self, path: str) -> list[Instrument]:
+        """Return all instruments of a price path, its own first."""
+        return self._followers.get(path, [])
 
     def __len__(self) -> int:
         return len(self.by_token)

@@ -1,87 +1,29 @@
-"""The instrument master of any date: indices, their futures, and shares, from data/instruments.yaml.
+"""The instrument master of any date: indices, their futures and option chains, and shares.
 
-The same contract has the same token on every day it is listed: exchange tokens derive from underlying and expiry.
+The same contract has the same token on every day it is listed: exchange tokens derive from underlying, expiry, strike
+and kind. Names of contracts: https://kite.trade/docs/connect/v3/market-quotes/#instruments and the dump itself; a
+weekly option carries year, month (1-9, O, N, D) and day, a monthly one year and month.
 """
 
-from datetime import date
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from kitesim.calendars import Calendar
+from kitesim.market.content import DerivativeRow, EquityRow, IndexRow, InstrumentFile
+from kitesim.market.instruments import SEGMENT_BFO, SEGMENT_NFO, Instrument, Master
 
-from kitesim.calendars import Calendar, packaged
-from kitesim.errors import ConfigInvalid
-from kitesim.market.instruments import SEGMENT_NFO, Instrument, Master
-from kitesim.market.paths import PathShape
-
-# NSE lists three monthly index futures: current, next and far.
+# NSE lists three monthly index futures: current, next and far; options of as many months.
 LISTED_MONTHS = 3
+LISTED_WEEKS = 4
 # Simple carry of an index future over its index, per year.
 CARRY_PER_YEAR = 0.065
+# NSE, options: https://www.nseindia.com, contract specifications.
+_OPTION_TICK = 5
 _FIRST_FUTURE_TOKEN = 35_000
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IndexRow(_Row):
-    """An index: price in rupees, beta to NIFTY 50, own volatility a day."""
-
-    token: int
-    symbol: str
-    exchange: str
-    price: float = Field(gt=0)
-    beta: float
-    volatility: float = Field(gt=0)
-
-
-class FutureRow(_Row):
-    """The monthly futures on one index."""
-
-    name: str
-    index: str
-    exchange: str
-    lot: int = Field(gt=0)
-    freeze: int = Field(gt=0)
-    expiry_weekday: int = Field(ge=0, le=4)
-    number: int = Field(ge=0, lt=40)
-
-
-class EquityRow(_Row):
-    """A share on NSE."""
-
-    token: int
-    symbol: str
-    name: str
-    price: float = Field(gt=0)
-    beta: float
-    volatility: float = Field(gt=0)
-
-
-class InstrumentFile(_Row):
-    """data/instruments.yaml."""
-
-    indices: list[IndexRow]
-    futures: list[FutureRow]
-    equities: list[EquityRow]
-
-
-def load_instruments() -> InstrumentFile:
-    """Read the packaged instrument file.
-
-    Raises:
-        ConfigInvalid: the file does not have its format.
-    """
-    try:
-        return InstrumentFile.model_validate(yaml.safe_load(packaged("instruments.yaml")))
-    except ValidationError as error:
-        raise ConfigInvalid(f"data/instruments.yaml: {error}") from error
-
-
-def shapes(content: InstrumentFile) -> list[PathShape]:
-    """Return the price paths of the file: every index and every share has its own."""
-    indices = [PathShape(row.symbol, row.price, row.beta, row.volatility) for row in content.indices]
-    return indices + [PathShape(row.symbol, row.price, row.beta, row.volatility) for row in content.equities]
+_FIRST_OPTION_TOKEN = 1 << 23
+_SEGMENTS = {"NFO": SEGMENT_NFO, "BFO": SEGMENT_BFO}
+_MONTHS = "123456789OND"
 
 
 def equity_tick(rupees: float) -> int:
@@ -109,6 +51,18 @@ def listed_expiries(calendar: Calendar, day: date, weekday: int) -> list[date]:
     return expiries
 
 
+def weekly_expiries(calendar: Calendar, day: date, weekday: int) -> list[date]:
+    """Return the expiries of the next weeks, nearest first; a holiday moves one to the trading day before."""
+    nominal = day + timedelta(days=(weekday - day.weekday()) % 7)
+    expiries: list[date] = []
+    while len(expiries) < LISTED_WEEKS:
+        expiry = calendar.trading_day_on_or_before(nominal)
+        if expiry >= day:
+            expiries.append(expiry)
+        nominal += timedelta(days=7)
+    return expiries
+
+
 def carry(day: date, expiry: date) -> float:
     """Return the fraction by which a future stands above its index."""
     return CARRY_PER_YEAR * max((expiry - day).days, 0) / 365
@@ -119,16 +73,55 @@ def future_symbol(name: str, expiry: date) -> str:
     return f"{name}{expiry:%y%b}FUT".upper()
 
 
-def build_master(content: InstrumentFile, calendar: Calendar, day: date) -> Master:
-    """Return all instruments of a day, indices first, so that what follows them finds them moved."""
-    indices = [_index(row) for row in content.indices]
-    levels = {row.symbol: row.price for row in content.indices}
-    futures = [
-        _future(row, expiry, levels[row.index], day)
-        for row in content.futures
-        for expiry in listed_expiries(calendar, day, row.expiry_weekday)
-    ]
-    return Master(day, [*indices, *futures, *(_equity(row) for row in content.equities)])
+def option_symbol(name: str, expiry: date, strike: int, kind: str, is_monthly: bool) -> str:
+    """Return `NIFTY26DEC24000CE`, or of a week `NIFTY26D0824000CE`; the strike is in rupees."""
+    when = f"{expiry:%y%b}".upper() if is_monthly else f"{expiry:%y}{_MONTHS[expiry.month - 1]}{expiry:%d}"
+    return f"{name}{when}{strike}{kind}"
+
+
+def build_master(
+    content: InstrumentFile,
+    calendar: Calendar,
+    day: date,
+    *,
+    strikes: int = 0,
+    levels: Mapping[str, float] | None = None,
+    before: Master | None = None,
+) -> Master:
+    """Return all instruments of a day, indices first, so that what follows them finds them moved.
+
+    `strikes`: how many option strikes are listed on each side of the index, 0 for no options. `levels`: where the
+    indices stand, in rupees. `before`: the master of the day before; what it lists stays until it expires.
+    """
+    stands = {row.symbol: row.price for row in content.indices} | dict(levels or {})
+    fresh: dict[str, Instrument] = {}
+    for made in _all(content, calendar, day, strikes, stands):
+        fresh[made.key] = made
+    if before is None:
+        return Master(day, fresh.values())
+    freezes = {row.name: row.freeze(day) for row in content.derivatives}
+    kept = {
+        row.key: replace(row, freeze=freezes.get(row.name, row.freeze)) if row.is_derivative else row
+        for row in before
+        if row.expiry is None or row.expiry >= day
+    }
+    return Master(day, [*kept.values(), *(row for key, row in fresh.items() if key not in kept)])
+
+
+def _all(
+    content: InstrumentFile, calendar: Calendar, day: date, strikes: int, levels: Mapping[str, float]
+) -> Iterator[Instrument]:
+    yield from (_index(row) for row in content.indices)
+    months = {row.name: listed_expiries(calendar, day, row.expiry_weekday) for row in content.derivatives}
+    for row in content.derivatives:
+        yield from (_future(row, expiry, levels[row.index], day) for expiry in months[row.name])
+    yield from (_equity(row) for row in content.equities)
+    if strikes:
+        for row in content.derivatives:
+            weeks = weekly_expiries(calendar, day, row.expiry_weekday) if row.weekly else []
+            for expiry in sorted({*months[row.name], *weeks}):
+                is_monthly = expiry == calendar.monthly_expiry(expiry.year, expiry.month, row.expiry_weekday)
+                yield from _chain(row, (expiry, is_monthly), levels[row.index], day, strikes)
 
 
 def _index(row: IndexRow) -> Instrument:
@@ -147,24 +140,53 @@ def _index(row: IndexRow) -> Instrument:
     )
 
 
-def _future(row: FutureRow, expiry: date, level: float, day: date) -> Instrument:
+def _future(row: DerivativeRow, expiry: date, level: float, day: date) -> Instrument:
     tick = index_future_tick(level)
     months = (expiry.year - 2000) * 12 + expiry.month
     exchange_token = _FIRST_FUTURE_TOKEN + months % 240 * 40 + row.number
     return Instrument(
-        token=exchange_token * 256 + SEGMENT_NFO,
+        token=exchange_token * 256 + _SEGMENTS[row.exchange],
         symbol=future_symbol(row.name, expiry),
         name=row.name,
         exchange=row.exchange,
         segment=f"{row.exchange}-FUT",
         instrument_type="FUT",
         tick=tick,
-        lot=row.lot,
-        freeze=row.freeze,
+        lot=row.lot(expiry),
+        freeze=row.freeze(day),
         reference_price=round(level * (1 + carry(day, expiry)) * 100 / tick) * tick,
         path=row.index,
         expiry=expiry,
     )
+
+
+def _chain(
+    row: DerivativeRow, expiry: tuple[date, bool], level: float, day: date, strikes: int
+) -> Iterator[Instrument]:
+    """Yield the calls and puts of one expiry around the level."""
+    end, is_monthly = expiry
+    middle = round(level / row.strike_step)
+    # Weeks are counted by the nominal expiry day, which no holiday moves into another week's place.
+    week = (end + timedelta(days=(row.expiry_weekday - end.weekday()) % 7)).toordinal() // 7 % 512
+    for number in range(max(middle - strikes, 1), middle + strikes + 1):
+        strike = number * row.strike_step
+        for is_put, kind in enumerate(("CE", "PE")):
+            place = ((week * 8 + row.number) * 1024 + number % 1024) * 2 + is_put
+            yield Instrument(
+                token=(_FIRST_OPTION_TOKEN + place) * 256 + _SEGMENTS[row.exchange],
+                symbol=option_symbol(row.name, end, strike, kind, is_monthly),
+                name=row.name,
+                exchange=row.exchange,
+                segment=f"{row.exchange}-OPT",
+                instrument_type=kind,
+                tick=_OPTION_TICK,
+                lot=row.lot(end),
+                freeze=row.freeze(day),
+                reference_price=0,
+                path=row.index,
+                expiry=end,
+                strike=strike * 100,
+            )
 
 
 def _equity(row: EquityRow) -> Instrument:

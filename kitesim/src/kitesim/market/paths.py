@@ -71,8 +71,8 @@ class Paths:
         driver = self._returns(DRIVER, day) if shape.beta and name != DRIVER else None
         walk = [0.0]
         own = 0.0
-        for minute in range(MINUTES_A_DAY):
-            sigma = self.sigma(name, minute)
+        sigmas = [self.sigma(name, minute) for minute in range(MINUTES_A_DAY)]
+        for minute, sigma in enumerate(sigmas):
             move = generator.gauss(0.0, 1.0)
             if generator.random() < _JUMP_PROBABILITY:
                 move *= _JUMP_SIZE
@@ -143,6 +143,11 @@ class LivePath:
             self._at = now_ns
         self.price = math.exp(self._value + self._shift)
         return self.price
+
+    @property
+    def at_ns(self) -> int:
+        """The moment that the walk has reached."""
+        return self._at
 
     def push(self, rupees: float) -> None:
         """Move the path to this price; it goes on from there."""

@@ -9,6 +9,7 @@ from kitesim.market.instruments import Instrument
 
 # Index and stock futures, and shares that have futures, have a band of 10 % around the base price, flexed in steps of
 # 5 % (NSE, price bands). One band for all keeps it simple.
+# An option's operating range follows its delta (NSE, price bands); taken as that of delta 1, as a share of the strike.
 _BAND = 0.10
 _FLEX = 0.05
 
@@ -59,6 +60,9 @@ class Quote:
 
     def _band(self, base: int) -> tuple[int, int]:
         tick = self.instrument.tick
+        if self.instrument.is_option:
+            reach = int(self.instrument.strike * _BAND) // tick * tick
+            return max(base - reach, tick), base + reach
         return int(base * (1 - _BAND)) // tick * tick + tick, int(base * (1 + _BAND)) // tick * tick
 
     def flex_band(self, price: int) -> None:
@@ -93,6 +97,10 @@ class Quote:
             self.volume += quantity
             self.turnover += quantity * price
             self.last_trade_ns = now_ns
+
+    def put_book(self, book: Book) -> None:
+        """Show this depth until the next tick, in place of the synthetic one."""
+        self._book, self._book_tick = book, self.ticks
 
     def set_open_interest(self, contracts: int) -> None:
         """Record the open interest and its range of the day."""

@@ -71,4 +71,5 @@ async def _listen(simulator: Simulator, connection: Connection, socket: web.WebS
             tokens = connection.handle(text)
         except (KiteError, RecursionError):
             continue
+        simulator.market.wake(tokens)
         simulator.hub.snapshot(connection, tokens)
