@@ -81,7 +81,7 @@ async def test_a_closed_connection_costs_one_call(postgresql_url: str, account: 
     engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
     with engine.connect() as other:
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'trader' AND query LIKE :it"
-        other.execute(text(end), {"it": "%journal%"})
+        other.execute(text(end), {"it": "%leader_epoch%"})
     engine.dispose()
     with pytest.raises(StoreAway):
         await store.commit(epoch, "a", 2, [bracket()], [])

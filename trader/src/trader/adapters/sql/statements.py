@@ -24,29 +24,32 @@ COMMIT = text(
       SELECT 1 FROM leader_epoch
       WHERE account = :account AND epoch = :epoch AND holder = :holder
       FOR SHARE
+    ), queue AS MATERIALIZED (
+      SELECT * FROM json_to_recordset(CAST(:orders AS json)) AS queue (
+        position integer, operation text, tag text, intent text, leg text, attempt integer, adds_risk boolean, payload text
+      )
+    ), entries AS MATERIALIZED (
+      SELECT DISTINCT intent FROM queue WHERE leg = 'E'
     ), standing AS MATERIALIZED (
-      SELECT 1 FROM kills WHERE account = :account AND released_at IS NULL AND :adds_risk
+      SELECT 1 FROM kills
+      WHERE account = :account AND released_at IS NULL AND EXISTS (SELECT 1 FROM queue WHERE adds_risk)
     ), burned AS MATERIALIZED (
-      SELECT intent FROM intents WHERE account = :account AND intent = ANY(:entries) AND epoch <> :epoch
+      SELECT intent FROM intents JOIN entries USING (intent) WHERE account = :account AND epoch <> :epoch
     ), permitted AS MATERIALIZED (
       SELECT 1 FROM proof WHERE NOT EXISTS (SELECT 1 FROM standing) AND NOT EXISTS (SELECT 1 FROM burned)
     ), burning AS (
       INSERT INTO intents (account, intent, epoch)
-      SELECT CAST(:account AS text), entry, CAST(:epoch AS bigint) FROM permitted, unnest(CAST(:entries AS text[])) AS entry
+      SELECT CAST(:account AS text), intent, CAST(:epoch AS bigint) FROM permitted, entries
       ON CONFLICT DO NOTHING
     ), journalled AS (
       INSERT INTO journal (account, epoch, batch, position, kind, payload)
       SELECT CAST(:account AS text), CAST(:epoch AS bigint), CAST(:batch AS bigint), position, kind, payload
-      FROM permitted, unnest(CAST(:kinds AS text[]), CAST(:payloads AS text[]))
-        WITH ORDINALITY AS fact (kind, payload, position)
+      FROM permitted, json_to_recordset(CAST(:facts AS json)) AS fact (position integer, kind text, payload text)
     ), queued AS (
       INSERT INTO outbox (account, epoch, batch, position, operation, tag, intent, leg, attempt, adds_risk, payload, state)
       SELECT CAST(:account AS text), CAST(:epoch AS bigint), CAST(:batch AS bigint), position,
              operation, tag, intent, leg, attempt, adds_risk, payload, 'pending'
-      FROM permitted, unnest(
-          CAST(:operations AS text[]), CAST(:tags AS text[]), CAST(:intents AS text[]), CAST(:legs AS text[]),
-          CAST(:attempts AS integer[]), CAST(:risks AS boolean[]), CAST(:orders AS text[])
-        ) WITH ORDINALITY AS queue (operation, tag, intent, leg, attempt, adds_risk, payload, position)
+      FROM permitted, queue
     )
     SELECT EXISTS (SELECT 1 FROM proof), EXISTS (SELECT 1 FROM standing), ARRAY(SELECT intent FROM burned)
     """

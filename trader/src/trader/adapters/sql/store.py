@@ -4,6 +4,7 @@ What a commit promises: under one epoch, in one statement, all of it or nothing,
 tried. A stale epoch's commit never lands after a newer epoch stands.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -194,30 +195,26 @@ class SqlStore:
     # --- in the lane's thread ---
 
     def _commit_at_once(self, connection: Connection, commit: _Commit) -> None:
-        row = connection.execute(COMMIT, self._columns(commit)).one()
+        row = connection.execute(COMMIT, self._parameters(commit)).one()
         proved, killed, burned = row
         self._judge(commit, proved=proved, killed=killed, burned=burned)
 
     def _commit_in_transaction(self, connection: Connection, commit: _Commit) -> None:
         with connection.begin():
-            mine = intents.c.account == self._account
-            taken = select(intents.c.intent).where(
-                mine, intents.c.intent.in_(commit.entries), intents.c.epoch != commit.epoch
-            )
-            burned = list(connection.execute(taken).scalars()) if commit.entries else []
-            known = list(
-                connection.execute(select(intents.c.intent).where(mine, intents.c.intent.in_(commit.entries))).scalars()
-            )
+            where = and_(intents.c.account == self._account, intents.c.intent.in_(commit.entries))
+            rows = connection.execute(select(intents.c.intent, intents.c.epoch).where(where)) if commit.entries else ()
+            known: dict[str, int] = {row.intent: row.epoch for row in rows}
             self._judge(
                 commit,
                 proved=self._holds(connection, self._account, commit.epoch, commit.holder),
                 killed=commit.adds_risk and standing_row(connection, self._account) is not None,
-                burned=burned,
+                burned=[intent for intent, epoch in known.items() if epoch != commit.epoch],
             )
-            key = {"account": self._account, "epoch": commit.epoch}
+            key: dict[str, Any] = {"account": self._account, "epoch": commit.epoch}
+            place = {**key, "batch": commit.batch}
             self._insert(connection, intents, [{**key, "intent": each} for each in commit.entries if each not in known])
-            self._insert(connection, journal, [{**key, **each} for each in _facts(commit)])
-            self._insert(connection, outbox, [{**key, **each} for each in _queue(commit)])
+            self._insert(connection, journal, [{**place, **each} for each in _facts(commit)])
+            self._insert(connection, outbox, [{**place, "state": "pending", **each} for each in _queue(commit)])
 
     def _judge(self, commit: _Commit, *, proved: bool, killed: bool, burned: Sequence[str]) -> None:
         if not proved:
@@ -270,37 +267,27 @@ class SqlStore:
                 planned.pop(record.intent, None)
         return min([*planned.values(), day]) if day is not None else None
 
-    def _columns(self, commit: _Commit) -> Mapping[str, Any]:
-        queue = list(_queue(commit))
+    def _parameters(self, commit: _Commit) -> Mapping[str, Any]:
+        """Two JSON texts instead of a dozen arrays: the driver takes half as long to send them."""
         return {
             "account": self._account,
             "epoch": commit.epoch,
             "holder": commit.holder,
             "batch": commit.batch,
-            "adds_risk": commit.adds_risk,
-            "entries": commit.entries,
-            "kinds": [kind for kind, _ in commit.facts],
-            "payloads": [payload for _, payload in commit.facts],
-            "operations": [each["operation"] for each in queue],
-            "tags": [each["tag"] for each in queue],
-            "intents": [each["intent"] for each in queue],
-            "legs": [each["leg"] for each in queue],
-            "attempts": [each["attempt"] for each in queue],
-            "risks": [each["adds_risk"] for each in queue],
-            "orders": [each["payload"] for each in queue],
+            "facts": json.dumps(list(_facts(commit))),
+            "orders": json.dumps(list(_queue(commit))),
         }
 
 
 def _facts(commit: _Commit) -> Iterator[dict[str, Any]]:
     for position, (kind, payload) in enumerate(commit.facts, 1):
-        yield {"batch": commit.batch, "position": position, "kind": kind, "payload": payload}
+        yield {"position": position, "kind": kind, "payload": payload}
 
 
 def _queue(commit: _Commit) -> Iterator[dict[str, Any]]:
     for position, (order, operation, payload) in enumerate(commit.orders, 1):
         place = order if isinstance(order, PlaceOrder) else None
         yield {
-            "batch": commit.batch,
             "position": position,
             "operation": operation,
             "tag": order.tag,
@@ -309,5 +296,4 @@ def _queue(commit: _Commit) -> Iterator[dict[str, Any]]:
             "attempt": place.attempt if place is not None else None,
             "adds_risk": place is not None and place.adds_risk,
             "payload": payload,
-            "state": "pending",
         }
