@@ -7,6 +7,8 @@ KitesimError
     ├── TokenRefused         403 TokenException
     ├── InputRefused         400 InputException
     ├── MarginRefused        400 MarginException
+    ├── HoldingRefused       428 HoldingException
+    ├── AddressRefused       403 PermissionException
     ├── OrderUnknown         400 GeneralException
     ├── RateLimited          429 NetworkException
     └── NotServed            404 or 405 GeneralException
@@ -67,6 +69,28 @@ class MarginRefused(KiteError):
     # The autoslice body of zerodha/kiteconnect-mocks carries this type with code 400.
     status = 400
     error_type = "MarginException"
+
+
+class HoldingRefused(KiteError):
+    """Shares that need the client's authorisation at the depository before they can be sold."""
+
+    # 428 and the text: https://kite.trade/docs/connect/v3/portfolio/#holdings-authorisation
+    status = 428
+    error_type = "HoldingException"
+
+    def __init__(self, quantity: int) -> None:
+        super().__init__(f"{quantity} quantity needs authorisation at depository.")
+
+
+class AddressRefused(KiteError):
+    """An order route was called from an address that is not registered."""
+
+    # Neither class nor text is documented; PermissionException is what the client has for "not allowed".
+    status = 403
+    error_type = "PermissionException"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"Order requests are not allowed from the IP address {address}. Register it as a static IP.")
 
 
 class OrderUnknown(KiteError):

@@ -29,6 +29,8 @@ class User:
     access_tokens: dict[str, int] = field(default_factory=dict, repr=False)
     """Each live token and the market time at which it ends."""
     request_tokens: dict[str, int] = field(default_factory=dict, repr=False)
+    refresh_tokens: dict[str, str] = field(default_factory=dict, repr=False)
+    """Each refresh token and the access token that it renewed last."""
     logged_in_ns: int = 0
 
     @property
@@ -85,6 +87,47 @@ class Users:
         user.access_tokens[token] = _session_end(now_ns)
         user.logged_in_ns = now_ns
         return user, token
+
+    def refresh_token(self, user: User, access_token: str) -> str:
+        """Return a new refresh token beside this access token."""
+        token = secrets.token_urlsafe(24)
+        user.refresh_tokens[token] = access_token
+        return token
+
+    def renew(self, api_key: str, refresh_token: str, checksum: str, now_ns: int) -> tuple[User, str]:
+        """Return a new access token for a refresh token; the access token that it stood beside ends.
+
+        Not on the documentation's pages; the official clients have it (`renew_access_token`).
+
+        Raises:
+            TokenRefused: unknown key or refresh token, or a wrong checksum.
+        """
+        user = self._by_key.get(api_key)
+        if user is None:
+            raise TokenRefused("Invalid `api_key`.")
+        right = hashlib.sha256(f"{api_key}{refresh_token}{user.api_secret}".encode()).hexdigest()
+        if not hmac.compare_digest(right.encode(), checksum.encode()):
+            raise TokenRefused("Invalid `checksum`.")
+        if refresh_token not in user.refresh_tokens:
+            raise TokenRefused("Token is invalid or has expired.")
+        user.access_tokens.pop(user.refresh_tokens[refresh_token], None)
+        token = user.refresh_tokens[refresh_token] = secrets.token_urlsafe(24)
+        user.access_tokens[token] = _session_end(now_ns)
+        return user, token
+
+    def end_refresh(self, api_key: str, refresh_token: str) -> None:
+        """End a refresh token; its access token lives on to its own end.
+
+        Raises:
+            TokenRefused: no such token.
+        """
+        user = self._by_key.get(api_key)
+        if user is None or user.refresh_tokens.pop(refresh_token, None) is None:
+            raise TokenRefused(INCORRECT)
+
+    def of_key(self, api_key: str) -> User | None:
+        """Return the user of an API key, or None."""
+        return self._by_key.get(api_key)
 
     def end_session(self, api_key: str, access_token: str) -> None:
         """End one access token.

@@ -3,18 +3,20 @@
 Margin is an approximation and named so in `/user/margins`: a share of notional, not SPAN. Its reference price is
 yesterday's close, so that it moves only when the user trades and not with every tick. All money is integer paise.
 
-The identity that always holds: net = cash + profit of all positions - blocked margin.
+The identities that always hold: net = cash + profit of all positions - blocked margin, and within a day
+cash = opening cash - charges of the day's orders - fees.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from kitesim.exchange.holdings import Authorised, Holding, QuoteOf, holding_row
 from kitesim.exchange.orders import Order, Place, Trade
-from kitesim.exchange.positions import Position
+from kitesim.exchange.positions import Position, cost
 from kitesim.market.instruments import Instrument
-from kitesim.market.quotes import Quote
 
-QuoteOf = Callable[[int], Quote]
+ChargeOf = Callable[[Order], int]
+"""What an order has cost so far, in paise."""
 PositionKey = tuple[int, str]
 
 
@@ -42,15 +44,6 @@ class _Pending:
 
 
 @dataclass(slots=True)
-class Holding:
-    """Shares that were delivered; value is what they cost in paise."""
-
-    instrument: Instrument
-    quantity: int
-    value: int
-
-
-@dataclass(slots=True)
 class Account:
     """One client of the broker."""
 
@@ -65,6 +58,11 @@ class Account:
     holdings: dict[int, Holding] = field(default_factory=dict)
     blocked: int = 0
     opening_cash: int = 0
+    charge_of: ChargeOf = lambda order: 0
+    charges: dict[str, int] = field(default_factory=dict)
+    """What each of the day's orders has cost, in paise."""
+    fees: int = 0
+    authorised: Authorised = field(default_factory=Authorised)
     _pending: dict[PositionKey, _Pending] = field(default_factory=dict)
     _margins: dict[PositionKey, int] = field(default_factory=dict)
 
@@ -78,8 +76,20 @@ class Account:
         if product == "CNC":
             bought = position.day_buy_value - position.day_sell_value if position is not None else 0
             return max(bought, 0) + buy_value
+        if instrument.instrument_type in ("CE", "PE"):
+            return self._option_margin(instrument, position, buy, sell, buy_value)
         worst = max(abs(held + buy), abs(held - sell))
         return round(worst * self.quote_of(instrument.token).close * self.rates.of(instrument, product))
+
+    def _option_margin(
+        self, instrument: Instrument, position: Position | None, buy: int, sell: int, buy_value: int
+    ) -> int:
+        """Return the worse of premium paid in full and the share of the strike's notional that a sold option blocks."""
+        held = position.quantity if position is not None else 0
+        paid = cost(position) if position is not None and held > 0 else 0
+        bought = buy_value * max(min(held + buy, buy), 0) // buy if buy else 0
+        short = max(sell - held, -held, 0)
+        return max(paid + bought, round(short * instrument.strike * self.rates.derivatives))
 
     def required(self, order: Order, quantity: int, limit: int) -> int:
         """Return the further margin that this order needs with this quantity still to fill; below zero frees some."""
@@ -106,7 +116,13 @@ class Account:
         else:
             pending.sell += quantity - order.blocked_quantity
         order.blocked_quantity, order.blocked_value = quantity, value
-        margin = self.margin(order.instrument, order.request.product, pending.buy, pending.sell, pending.buy_value)
+        self.reckon(order.instrument, order.request.product)
+
+    def reckon(self, instrument: Instrument, product: str) -> None:
+        """Compute anew what a position and its pending orders block."""
+        key = (instrument.token, product)
+        pending = self._pending.get(key, _Pending())
+        margin = self.margin(instrument, product, pending.buy, pending.sell, pending.buy_value)
         self.blocked += margin - self._margins.get(key, 0)
         self._margins[key] = margin
 
@@ -120,7 +136,15 @@ class Account:
         position.fill(order.is_buy, trade.quantity, trade.price)
         self.trades.append(trade)
         self.order_trades.setdefault(order.order_id, []).append(trade)
+        charged = self.charge_of(order)
+        self.cash -= charged - self.charges.get(order.order_id, 0)
+        self.charges[order.order_id] = charged
         self.block(order)
+
+    def take_fee(self, paise: int) -> None:
+        """Take a fee that is not a charge of a trade."""
+        self.cash -= paise
+        self.fees += paise
 
     def profit(self) -> int:
         """Return the profit of the positions in paise; delivery shares count at cost, they are paid and owned."""
@@ -144,10 +168,6 @@ class Account:
             + (position.quantity if position is not None else 0)
             - (pending.sell if pending is not None else 0)
         )
-
-    def set_cash(self, paise: int) -> None:
-        """Set the money; positions and orders stay."""
-        self.cash = self.opening_cash = paise
 
     def margins_row(self) -> dict[str, object]:
         """Return the equity segment of `/user/margins`; the sign of m2m is that of a profit."""
@@ -218,6 +238,9 @@ class Account:
         self.orders.clear()
         self.trades.clear()
         self.order_trades.clear()
+        self.charges.clear()
+        self.authorised = Authorised()
+        self.fees = 0
         self._pending.clear()
         self._margins.clear()
         self.blocked = 0
@@ -239,37 +262,14 @@ class Account:
         if not quantity:
             del self.holdings[position.instrument.token]
 
+    def sold_holdings(self, token: int) -> int:
+        """Return how many of the held shares were sold today."""
+        position = self.positions.get((token, "CNC"))
+        return max(-position.quantity, 0) if position is not None else 0
+
     def holding_rows(self) -> list[dict[str, object]]:
         """Return the rows of `/portfolio/holdings`."""
-        return [_holding_row(holding, self.quote_of(token)) for token, holding in self.holdings.items()]
-
-
-def _holding_row(holding: Holding, quote: Quote) -> dict[str, object]:
-    change = (quote.last - quote.close) / 100
-    return {
-        "tradingsymbol": holding.instrument.symbol,
-        "exchange": holding.instrument.exchange,
-        "instrument_token": holding.instrument.token,
-        "isin": "",
-        "product": "CNC",
-        "price": 0,
-        "quantity": holding.quantity,
-        "used_quantity": 0,
-        "t1_quantity": 0,
-        "realised_quantity": holding.quantity,
-        "authorised_quantity": 0,
-        "authorised_date": "",
-        "authorisation": {},
-        "opening_quantity": holding.quantity,
-        "short_quantity": 0,
-        "collateral_quantity": 0,
-        "collateral_type": "",
-        "discrepancy": False,
-        "average_price": holding.value / holding.quantity / 100,
-        "last_price": quote.last / 100,
-        "close_price": quote.close / 100,
-        "pnl": (holding.quantity * quote.last - holding.value) / 100,
-        "day_change": change,
-        "day_change_percentage": change * 10_000 / quote.close,
-        "mtf": {"quantity": 0, "used_quantity": 0, "average_price": 0, "value": 0, "initial_margin": 0},
-    }
+        return [
+            holding_row(holding, self.quote_of(token), self.sold_holdings(token), self.authorised)
+            for token, holding in self.holdings.items()
+        ]

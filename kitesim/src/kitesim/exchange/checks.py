@@ -46,10 +46,10 @@ def chosen(form: Form, field: str, values: tuple[str, ...]) -> str:
     return value
 
 
-def whole(form: Form, field: str) -> int:
+def whole(form: Form, field: str, most: int = _MOST_QUANTITY) -> int:
     """Return a field that must be a whole number from 0 up."""
     value = required(form, field)
-    if not value.isascii() or not value.isdigit() or int(value) > _MOST_QUANTITY:
+    if not value.isascii() or not value.isdigit() or len(value) > 18 or int(value) > most:
         raise InputRefused(f"Invalid `{field}`. Expected a whole number, was {value[:40]!r}.")
     return int(value)
 

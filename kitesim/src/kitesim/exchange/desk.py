@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from kitesim.calendars import Calendar
+from kitesim.clocks import day_of
 from kitesim.config import SimulatorConfig
 from kitesim.errors import InputRefused, KiteError, MarginRefused, OrderUnknown, RateLimited
 from kitesim.exchange import checks
 from kitesim.exchange.accounts import Account
+from kitesim.exchange.charges import load_charges
 from kitesim.exchange.entries import asked_fields, order_fields, trade_fields, update_fields
 from kitesim.exchange.orders import Order, OrderRequest, Place, Status, Terms, Trade
 from kitesim.exchange.risk import holding_refusal, margin_refusal
@@ -53,11 +55,19 @@ class Desk:
         self._priorities = count(1)
         self._venue = Venue(market, calendar, now_ns, self)
         self._accounts: dict[str, Account] = {}
+        self.charges = load_charges(config.charges.file)
         self.listeners: list[Listener] = []
 
     def open_account(self, account: Account) -> None:
         """Serve this account from now on; an account with the same user id takes the place of the older."""
         self._accounts[account.user_id] = account
+        if self._config.charges.taken == "trade":
+            account.charge_of = self._charged
+
+    def _charged(self, order: Order) -> int:
+        request, day = order.request, day_of(self._now_ns())
+        charges = self.charges.of(order.instrument, request.product, request.transaction_type, order.filled_value, day)
+        return charges.taken()
 
     # What clients ask.
 

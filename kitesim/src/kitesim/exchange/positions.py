@@ -51,7 +51,7 @@ class Position:
     def carry_over(self, close: int) -> None:
         """Close the day: what is held becomes the overnight quantity, at what it cost."""
         quantity = self.quantity
-        value = _cost(self) if quantity else 0
+        value = cost(self) if quantity else 0
         self.day_buy_quantity = self.day_buy_value = self.day_sell_quantity = self.day_sell_value = 0
         self.overnight_quantity, self.overnight_value, self.close = quantity, value, close
 
@@ -112,7 +112,7 @@ def _price(value: int, quantity: int) -> float:
     return value / quantity / 100 if quantity else 0.0
 
 
-def _cost(position: Position) -> int:
+def cost(position: Position) -> int:
     """Return what the held quantity cost at the average of its side; negative when short."""
     quantity = position.quantity
     if quantity > 0:

@@ -1,4 +1,4 @@
-"""Order and portfolio routes: https://kite.trade/docs/connect/v3/orders/ and /portfolio/"""
+"""Order routes: https://kite.trade/docs/connect/v3/orders/"""
 
 import json
 from collections.abc import Iterable
@@ -61,16 +61,6 @@ async def order_trades(call: Call) -> web.Response:
     return _rows(json.dumps(trade.row()) for trade in call.account.order_trades.get(order.order_id, []))
 
 
-async def positions(call: Call) -> web.Response:
-    """Serve `GET /portfolio/positions`."""
-    return success(call.account.position_rows())
-
-
-async def holdings(call: Call) -> web.Response:
-    """Serve `GET /portfolio/holdings`."""
-    return success(call.account.holding_rows())
-
-
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the routes of this module."""
     router.add_post("/orders/{variety}", route(place, RequestClass.PLACE))
@@ -80,5 +70,3 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/orders/{order_id}", route(history, RequestClass.OTHER))
     router.add_get("/orders/{order_id}/trades", route(order_trades, RequestClass.OTHER))
     router.add_get("/trades", route(trades, RequestClass.OTHER))
-    router.add_get("/portfolio/positions", route(positions, RequestClass.OTHER))
-    router.add_get("/portfolio/holdings", route(holdings, RequestClass.OTHER))

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from kitesim.clocks import machine_unix_ns
-from kitesim.errors import InputRefused, KiteError, RateLimited, TokenRefused
+from kitesim.errors import AddressRefused, InputRefused, KiteError, RateLimited, TokenRefused
 from kitesim.exchange.accounts import Account
 from kitesim.faults import FaultSpec
 from kitesim.limits import RequestClass
@@ -21,6 +21,7 @@ SIMULATOR = web.AppKey("simulator", Simulator)
 USER = web.RequestKey("user", User)
 KiteHandler = Callable[["Call"], Awaitable[web.StreamResponse]]
 _MOST_FIELDS = 1000
+_MOST_ITEMS = 500
 
 
 class Call:
@@ -39,6 +40,22 @@ class Call:
     def segment(self, name: str) -> str:
         """Return a part of the path."""
         return self.request.match_info[name]
+
+    async def items(self) -> list[dict[str, object]]:
+        """Return the objects of a JSON list.
+
+        Raises:
+            InputRefused: the body is not a list of objects.
+        """
+        try:
+            items = json.loads(await self.request.read())
+        except (ValueError, RecursionError):
+            items = None
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise InputRefused("Invalid body. Expected a JSON list of orders.")
+        if len(items) > _MOST_ITEMS:
+            raise InputRefused(f"Too many orders. Expected at most {_MOST_ITEMS}, was {len(items)}.")
+        return items
 
     async def form(self) -> dict[str, str]:
         """Return the fields of a form body; the last of a repeated field counts."""
@@ -97,6 +114,7 @@ def route(handler: KiteHandler, request_class: RequestClass) -> Callable[[web.Re
     async def guarded(request: web.Request) -> web.StreamResponse:
         simulator = request.app[SIMULATOR]
         user = authenticate(request)
+        _check_address(request, slow)
         simulator.limiter.admit(user.user_id, request_class)
         call = Call(request, user)
         tag = (await call.form()).get("tag") if simulator.faults.rows() and slow else None
@@ -112,6 +130,14 @@ def route(handler: KiteHandler, request_class: RequestClass) -> Callable[[web.Re
         return reply
 
     return guarded
+
+
+def _check_address(request: web.Request, is_order_route: bool) -> None:
+    """Refuse order requests from addresses that are not registered: https://kite.trade/forum/discussion/15912"""
+    rules = request.app[SIMULATOR].config.rules
+    guarded = is_order_route or (rules.static_ips_guard_gtt and request.path.startswith("/gtt/"))
+    if guarded and rules.static_ips and request.remote not in rules.static_ips:
+        raise AddressRefused(request.remote or "")
 
 
 def _strike(call: Call, point: str, tag: str | None) -> FaultSpec | None:
