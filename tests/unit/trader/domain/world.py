@@ -74,7 +74,7 @@ MORNING = MarketTime(midnight_of(dt.date(2026, 11, 23)) + 9 * 3600 * SECOND)
 START = MachineTime(1_000 * SECOND)
 Call = PlaceOrder | ModifyOrder | CancelOrder
 Fate = str
-"""`ok`, `refused`, `lost` (it never arrived, nobody knows) or `unanswered` (it arrived, nobody knows)."""
+"""`ok`, `refused`, `gate` (our own gate refused), `lost` (never arrived, nobody knows), `unanswered` (arrived, nobody knows)."""
 
 
 def nifty(**changes: object) -> Instrument:
@@ -238,8 +238,8 @@ class World:
         fate = self.fate(call)
         at, market = self.now, self.market_time
         if isinstance(call, PlaceOrder):
-            if fate == "refused":
-                self.feed(PlaceRefused(at, market, call.tag, "RMS: refused"))
+            if fate in ("refused", "gate"):
+                self.feed(PlaceRefused(at, market, call.tag, "RMS: refused", by_gate=fate == "gate"))
                 return
             order_id = self.exchange.place(call) if fate in ("ok", "unanswered") else None
             if fate == "ok" and order_id is not None:

@@ -1,0 +1,72 @@
+"""Prices that an exchange accepts, at any input."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.trader.domain.world import nifty
+from trader.domain.prices import (
+    beyond,
+    clamp_price,
+    round_down,
+    round_up,
+    stop_limit_price,
+    validate_order_price,
+    within_band,
+)
+from trader.domain.values import Paise, Side
+
+PRICES = st.integers(-1_000_000, 10_000_000)
+
+
+@given(PRICES, st.integers(1, 5_000_000), st.integers(0, 100_000))
+def test_a_clamped_price_is_always_acceptable(price: int, reference: int, ppm: int) -> None:
+    """Whatever comes in, what comes out lies on the tick and inside the circuit when the protection meets it."""
+    instrument = nifty()
+    clamped = clamp_price(price, instrument)
+    assert validate_order_price(clamped, instrument) == ""
+    protected = clamp_price(price, instrument, reference, ppm)
+    assert protected % instrument.tick_size == 0
+
+
+@given(PRICES, st.sampled_from([5, 10, 20, 7]))
+def test_rounding_brackets_the_price(price: int, tick: int) -> None:
+    """Down is at or below, up at or above, both on the tick and at most one tick apart."""
+    down, up = round_down(price, tick), round_up(price, tick)
+    assert down <= price <= up
+    assert down % tick == up % tick == 0
+    assert up - down in (0, tick)
+
+
+def test_the_band_must_be_known() -> None:
+    """Unknown circuit limits hold no price, but do not stop an exit."""
+    unknown = nifty(lower_circuit=Paise(0), upper_circuit=Paise(0))
+    assert not within_band(2_400_000, unknown)
+    assert "unknown" in validate_order_price(2_400_000, unknown)
+    assert clamp_price(2_400_004, unknown) == 2_400_000
+
+
+def test_each_fault_of_a_price_is_named() -> None:
+    """Zero, off the tick, outside the circuit: each says what would be right."""
+    assert "above 0" in validate_order_price(0, nifty())
+    assert "multiple of the tick 10" in validate_order_price(2_400_003, nifty())
+    assert "within 2160000..2640000" in validate_order_price(2_640_010, nifty())
+    assert validate_order_price(2_640_000, nifty()) == ""
+
+
+def test_the_protection_binds_before_the_circuit() -> None:
+    """Within 2.5 % of the last price, whatever was wanted."""
+    assert clamp_price(1, nifty(), 2_400_000, 25_000) == 2_340_000
+    assert clamp_price(9_999_999, nifty(), 2_400_000, 25_000) == 2_460_000
+
+
+def test_beyond_makes_an_order_trade_sooner() -> None:
+    """Buyers go up, sellers down."""
+    assert beyond(Side.BUY, 1_001, 2, 10) == 1_030
+    assert beyond(Side.SELL, 1_009, 2, 10) == 980
+
+
+def test_a_stop_limit_lies_beyond_its_trigger() -> None:
+    """Far enough to trade through a fast market, inside the circuit."""
+    assert stop_limit_price(Side.SELL, 2_400_000, nifty(), 20, 5_000) == 2_388_000
+    assert stop_limit_price(Side.BUY, 2_400_000, nifty(), 20, 0) == 2_400_200
+    assert stop_limit_price(Side.SELL, 2_160_100, nifty(), 20, 5_000) == 2_160_000

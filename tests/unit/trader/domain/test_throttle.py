@@ -1,0 +1,29 @@
+"""The order budget counts attempts, in sliding windows."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trader.domain.throttle import Sends, budget_left
+from trader.domain.values import MILLISECOND, SECOND, MachineTime
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=200))
+def test_no_second_ever_holds_more_than_its_calls(pauses: list[int]) -> None:
+    """Whoever sends only while the budget is above 0 keeps ten in any window of a second, calendar or not."""
+    sends, now, times = Sends(), 0, []
+    for pause in pauses:
+        now += pause * MILLISECOND
+        while budget_left(sends, MachineTime(now), 10, 400, 5_000).calls > 0:
+            sends = sends.noted(MachineTime(now), 1)
+            times.append(now)
+    for index, at in enumerate(times[10:]):
+        assert at - times[index] >= SECOND
+    assert all(later - earlier >= 60 * SECOND for earlier, later in zip(times, times[400:], strict=False))
+
+
+def test_old_calls_are_forgotten() -> None:
+    """After a minute a call counts nowhere."""
+    sends = Sends().noted(MachineTime(0), 3).noted(MachineTime(61 * SECOND), 1)
+    assert len(sends.times) == 1
+    left = budget_left(sends, MachineTime(61 * SECOND), 10, 400, 7)
+    assert (left.second, left.minute, left.day, left.calls) == (9, 399, 7, 9)
