@@ -236,6 +236,10 @@ class FakeElector:
         self.annotations: Callable[[], Mapping[str, str]] = dict
         self.released: list[float] = []
         self.is_stopped = False
+        self.told = 0
+
+    def tell(self) -> None:
+        self.told += 1
 
     @property
     def deadline(self) -> MachineTime:

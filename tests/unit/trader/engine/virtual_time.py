@@ -58,6 +58,9 @@ class VirtualClock:
     def market_time(self) -> MarketTime:
         return MarketTime(1_795_400_000_000_000_000 + round(self._loop.time() * 1e9))
 
+    def wall_time(self, at: MarketTime) -> int:
+        return at
+
 
 def run_virtually(main: Callable[[VirtualClock], Coroutine[Any, Any, Result]], limit: float = 600.0) -> Result:
     """Run `main(clock)` to its end in virtual time; stuck longer than `limit` virtual seconds is a failure."""

@@ -23,3 +23,7 @@ class SystemClock:
     def market_time(self) -> MarketTime:
         """Nanoseconds since the Unix epoch, UTC."""
         return MarketTime(time.time_ns())
+
+    def wall_time(self, at: MarketTime) -> int:
+        """The same: market time is the wall clock's."""
+        return at

@@ -19,6 +19,7 @@ from trader.engine.leading import (
     Found,
     Hinted,
     Identity,
+    News,
     Observation,
     Phase,
     Read,
@@ -90,6 +91,10 @@ class ElectorThread:
             thread = threading.Thread(target=target, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def tell(self) -> None:
+        """Write the annotations soon."""
+        self._tell(News())
 
     def release(self, pause_seconds: float) -> None:
         """Give the Lease back and stay out for so long; the signal RELEASED follows. Cut the gate before."""

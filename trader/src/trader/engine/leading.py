@@ -13,12 +13,15 @@ Source: client-go's leader election and its issues, Patroni, CloudNativePG; rese
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
 from trader.domain.values import SECOND, MachineTime
 from trader.engine.leases import LeaseTimes
 from trader.engine.ports import LeaseRecord
 
 RELEASED_DURATION_SECONDS = 1
+NEWS_PAUSE = SECOND // 4
+"""Between two writes at least, however much there is to tell."""
 
 
 class Phase(StrEnum):
@@ -142,7 +145,12 @@ class ReleaseAsked:
     pause: int
 
 
-Observation = Found | Wrote | Conflicted | Silent | Hinted | ReleaseAsked
+@dataclass(frozen=True, slots=True)
+class News:
+    """A leader has something to say beside its name: renew soon."""
+
+
+Observation = Found | Wrote | Conflicted | Silent | Hinted | ReleaseAsked | News
 
 
 class Signal(StrEnum):
@@ -175,17 +183,28 @@ def observe(elector: Elector, seen: Observation, now: MachineTime) -> tuple[Elec
     """Fold one observation in; `now` is when it was made."""
     match seen:
         case Found(record):
-            return _found(elector, record, now)
+            folded = _found(elector, record, now)
         case Wrote(record, sent_at):
-            return _wrote(elector, record, sent_at, now)
+            folded = _wrote(elector, record, sent_at, now)
         case Hinted(version) if elector.record is not None and elector.record.version == version:
-            return elector, ()
+            folded = elector, ()
         case Conflicted() | Hinted():
-            return replace(elector, is_fresh=False, next_at=now), ()
+            folded = replace(elector, is_fresh=False, next_at=now), ()
         case ReleaseAsked(pause):
-            return _asked(elector, pause, now)
+            folded = _asked(elector, pause, now)
+        case News():
+            folded = _hurried(elector, now), ()
         case Silent():
-            return _silent(elector, now)
+            folded = _silent(elector, now)
+        case _:
+            assert_never(seen)
+    return folded
+
+
+def _hurried(elector: Elector, now: MachineTime) -> Elector:
+    if elector.phase is not Phase.LEADING:
+        return elector
+    return replace(elector, next_at=min(elector.next_at, max(now, elector.confirmed_at + NEWS_PAUSE)))
 
 
 def _may_take_at(elector: Elector, now: MachineTime) -> int:

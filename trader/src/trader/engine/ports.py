@@ -32,6 +32,10 @@ class Clock(Protocol):
 
     def market_time(self) -> MarketTime: ...
 
+    def wall_time(self, at: MarketTime) -> int:
+        """When people's clocks showed (Unix ns) what the exchange's showed at `at`; the same but on a simulator."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Permit:

@@ -1,23 +1,34 @@
 """What the leader writes on its Lease beside its name (docs/seams.md §3), and nothing that a secret could hide in."""
 
 import json
+from collections.abc import Callable
 
-from trader.domain.values import Epoch
+from trader.domain.values import Epoch, MarketTime, TradingState
 from trader.domain.views import StateView
 
 PREFIX = "tradeops.dev/"
 
 
-def annotations(epoch: Epoch, view: StateView | None) -> dict[str, str]:
-    """The Lease's annotations; without a view (just won, not yet recovered) only the epoch, if there is one."""
-    told = {f"{PREFIX}epoch": str(epoch)} if epoch else {}
+def annotations(epoch: Epoch, view: StateView | None, wall_time: Callable[[MarketTime], int]) -> dict[str, str]:
+    """The Lease's annotations. Without a view (just won, not yet recovered) they say so, and nothing of the predecessor stays."""
     if view is None:
-        return told
-    return told | {f"{PREFIX}trading-state": view.trading_state.value, f"{PREFIX}report": json.dumps(report(view))}
+        return {f"{PREFIX}epoch": "", f"{PREFIX}trading-state": TradingState.RECOVERING.value, f"{PREFIX}report": ""}
+    return {
+        f"{PREFIX}epoch": str(epoch),
+        f"{PREFIX}trading-state": view.trading_state.value,
+        f"{PREFIX}report": json.dumps(report(view, wall_time)),
+    }
 
 
-def report(view: StateView) -> dict[str, object]:
-    """The one JSON object that the operator mirrors into status."""
+def news(view: StateView | None) -> tuple[object, ...]:
+    """What of a view is worth a write of its own, before the next renewal is due."""
+    if view is None:
+        return ()
+    return view.trading_state, view.kill and view.kill.kill_id, view.flat_at, view.config_hash
+
+
+def report(view: StateView, wall_time: Callable[[MarketTime], int]) -> dict[str, object]:
+    """The one JSON object that the operator mirrors into status; its times are people's (Unix ns), not the market's."""
     kill = view.kill
     return {
         "config": view.config_hash,
@@ -27,8 +38,8 @@ def report(view: StateView) -> dict[str, object]:
             "id": kill.kill_id,
             "reason": kill.reason,
             "by": kill.by,
-            "since": kill.market_time,
-            "flatAt": view.flat_at,
+            "since": wall_time(kill.market_time),
+            "flatAt": None if view.flat_at is None else wall_time(view.flat_at),
         },
         "openPositions": sum(1 for position in view.positions if position.quantity),
         "workingOrders": view.working_orders,

@@ -23,13 +23,15 @@ from trader.engine.kills import KillDesk
 from trader.engine.leading import Signal
 from trader.engine.loop import Leadership, LoopPorts
 from trader.engine.ports import KillRow, StoreAway, Wishes
-from trader.engine.reporting import annotations
+from trader.engine.reporting import annotations, news
 from trader.engine.settings import ElectorHandle, Ending, EnginePorts, EngineSettings, Snapshot
 from trader.engine.taking import Take, take_over
 
 log = structlog.get_logger(__name__)
 
 KILL_POLL_SECONDS = 0.25
+NEWS_SECONDS = 0.05
+"""How soon a change of state or kill is noticed; the Lease's annotations then follow at once."""
 NO_EPOCH_PAUSE_SECONDS = 5.0
 """How long a pod that found no epoch leaves the Lease to others."""
 
@@ -93,7 +95,9 @@ class TradingEngine(Generic[State]):
         watching = self._start_watch()
         try:
             async with asyncio.TaskGroup() as tasks:
-                companions = [tasks.create_task(self._poll()), tasks.create_task(self._hear_wishes())]
+                companions = [
+                    tasks.create_task(each) for each in (self._poll(), self._hear_wishes(), self._tell_news())
+                ]
                 ending = await self._live_through(tasks)
                 for companion in companions:
                     companion.cancel()
@@ -327,6 +331,16 @@ class TradingEngine(Generic[State]):
             await self._desk.poll()
             await asyncio.sleep(KILL_POLL_SECONDS)
 
+    async def _tell_news(self) -> None:
+        told = news(None)
+        while True:
+            leadership = self._leadership
+            known = news(leadership.view if leadership is not None else None)
+            if known != told and known:
+                self._elector.tell()
+            told = known
+            await asyncio.sleep(NEWS_SECONDS)
+
     def _elector_thread(self, heard: Callable[[Signal], None], told: Callable[[], Mapping[str, str]]) -> ElectorThread:
         return ElectorThread(
             self._settings.identity,
@@ -341,7 +355,9 @@ class TradingEngine(Generic[State]):
 
     def _annotations(self) -> dict[str, str]:
         leadership = self._leadership
-        return annotations(self._epoch, leadership.view if leadership is not None else None)
+        return annotations(
+            self._epoch, leadership.view if leadership is not None else None, self._ports.clock.wall_time
+        )
 
     def _profile_applied(self) -> ProfileApplied:
         clock = self._ports.clock

@@ -5,6 +5,7 @@ It never runs backwards. With Kite itself market time is the wall clock (`adapte
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,13 @@ class KitesimClock:
         machine, market, speed = self._reference
         self._latest = max(self._latest, market + int((machine_time() - machine) * speed))
         return MarketTime(self._latest)
+
+    def wall_time(self, at: MarketTime) -> int:
+        """Unix nanoseconds, by the simulator's speed as it is now."""
+        assert self._reference is not None, "start() was not awaited"
+        speed = self._reference[2]
+        ago = (self.market_time() - at) / speed if speed else 0
+        return time.time_ns() - round(ago)
 
     @property
     def age_seconds(self) -> float:
