@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from trader.app.documents import ConfigInvalid
-from trader.app.status import keep_event
+from trader.app.recent import keep_event
 
 REDACTED: Final = "[redacted]"
 # Names of fields whose values never reach a log. Not `holder`, `tag` or `keys`.

@@ -1,6 +1,5 @@
 """What a person who runs the trader by hand sees: a small live picture on a terminal, plain lines anywhere else."""
 
-import collections
 import datetime as dt
 import time
 from types import TracebackType
@@ -10,45 +9,16 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
-from structlog.typing import EventDict, WrappedLogger
 
 from trader.app.process import TraderProcess
+from trader.app.recent import recent_events
 from trader.domain.values import IntentId, MarketTime
 from trader.domain.views import OrderView, StateView
 from trader.engine.settings import Snapshot
 
 PLAIN_SECONDS: Final = 5.0
-EVENTS_SHOWN: Final = 6
 _INDIA: Final = dt.timezone(dt.timedelta(hours=5, minutes=30))
 _STATE_STYLES: Final = {"LIVE": "bold green", "HALTED": "bold red", "REDUCING": "bold yellow"}
-
-_NOT_SHOWN: Final = frozenset(
-    {"event", "level", "timestamp", "session", "account", "pod", "tag", "intent", "exc_info", "exception"}
-)
-
-recent_events: collections.deque[str] = collections.deque(maxlen=EVENTS_SHOWN)
-
-
-def keep_event(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """A log processor that keeps the last events for the screen."""
-    if method != "debug":
-        recent_events.append(event_text(event))
-    return event
-
-
-def event_text(event: EventDict) -> str:
-    """An event for a person: money in rupees, symbols without their exchange, no names that say the same each time."""
-    said = [str(event.get("event", "")).replace("_", " ")]
-    for name, value in event.items():
-        if name in _NOT_SHOWN:
-            continue
-        if name.endswith("_paise") and isinstance(value, int):
-            said.append(f"{name.removesuffix('_paise')} {value / 100:,.2f}")
-        elif name == "instrument":
-            said.append(str(value).partition(":")[2])
-        else:
-            said.append(f"{name} {value}")
-    return ", ".join(said)
 
 
 def rupees(paise: int) -> str:
