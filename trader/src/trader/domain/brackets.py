@@ -35,9 +35,10 @@ def orders_of(bracket: Bracket, leg: Leg) -> Iterator[Order]:
 
 def live_orders(bracket: Bracket, leg: Leg | None = None) -> tuple[Order, ...]:
     """Orders that may still fill: in doubt counts."""
-    return tuple(
-        order for order in bracket.orders.values() if not order.status.is_terminal and (leg is None or order.leg is leg)
-    )
+    orders = bracket.orders.values()
+    if leg is None:
+        return tuple([order for order in orders if not order.status.is_terminal])
+    return tuple([order for order in orders if order.leg is leg and not order.status.is_terminal])
 
 
 def entry_filled(bracket: Bracket) -> int:

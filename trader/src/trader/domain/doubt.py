@@ -40,7 +40,7 @@ def presence(order: Order, track: Track, now: MachineTime, timing: Timing) -> Pr
     return Presence.STANDING
 
 
-_REDUCING = frozenset({Leg.STOP, Leg.EXIT})
+_REDUCING = (Leg.STOP, Leg.EXIT)
 
 
 def is_doubt_expired(order: Order, track: Track, now: MachineTime, timing: Timing) -> bool:

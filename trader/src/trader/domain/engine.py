@@ -6,7 +6,6 @@ obligation is derived anew (a quote concerns its own instrument only), so nothin
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import cast
 
 from trader.domain.brackets import held_quantity, live_orders
@@ -35,6 +34,7 @@ from trader.domain.events import (
     ReadFailed,
     StandingChanged,
 )
+from trader.domain.evolving import evolve
 from trader.domain.flattening import prove_flat
 from trader.domain.guards import daily_loss_limit
 from trader.domain.journal import apply, replay, with_entry
@@ -143,7 +143,7 @@ def _note_triggers(turn: Turn, quote: Quote) -> None:
             track = turn.track(order)
             has_traded = (quote.last_price - order.trigger_price) * order.side.sign >= 0
             if order.order_type is OrderType.STOP_LIMIT and has_traded and track.triggered_since is None:
-                turn.set_track(order.tag, replace(track, triggered_since=turn.now))
+                turn.set_track(order.tag, evolve(track, triggered_since=turn.now))
 
 
 def _guard_daily_loss(turn: Turn) -> None:
@@ -167,7 +167,7 @@ def _on_clock_tick(turn: Turn, event: ClockTick) -> None:
 
 
 def _on_funds_read(turn: Turn, event: FundsRead) -> None:
-    funds = replace(turn.control.funds, answered_at=turn.now, requested_at=turn.now, is_pending=False)
+    funds = evolve(turn.control.funds, answered_at=turn.now, requested_at=turn.now, is_pending=False)
     turn.change_control(funds=funds, net_liquidation=event.net_liquidation)
 
 

@@ -5,9 +5,9 @@ that the journal never planned is ignored (its plan was refused by the store, so
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TypeVar, cast
 
+from trader.domain.evolving import evolve
 from trader.domain.records import (
     BracketClosed,
     BracketExiting,
@@ -63,12 +63,13 @@ def bracket_of(durable: Durable, intent: IntentId) -> Bracket | None:
     return durable.open.get(intent) or durable.closed.get(intent)
 
 
-def _opened(durable: Durable, intent: IntentId, bracket: Bracket) -> Durable:
+def _opened(durable: Durable, intent: IntentId, bracket: Bracket, **changes: object) -> Durable:
     """With the bracket open: whatever moves in a closed bracket opens it again, until it is closed anew."""
     if intent not in durable.closed:
-        return replace(durable, open=with_entry(durable.open, intent, bracket))
-    return replace(
+        return evolve(durable, open=with_entry(durable.open, intent, bracket), **changes)
+    return evolve(
         durable,
+        **changes,
         open=with_entry(durable.open, intent, bracket),
         closed=without(durable.closed, intent),
         profit_booked=without(durable.profit_booked, intent),
@@ -78,7 +79,7 @@ def _opened(durable: Durable, intent: IntentId, bracket: Bracket) -> Durable:
 def _bracket_planned(durable: Durable, record: BracketPlanned) -> Durable:
     if bracket_of(durable, record.intent) is not None:
         return durable
-    return replace(durable, open=with_entry(durable.open, record.intent, Bracket(plan=record, orders={})))
+    return evolve(durable, open=with_entry(durable.open, record.intent, Bracket(plan=record, orders={})))
 
 
 def _order_planned(durable: Durable, record: OrderPlanned) -> Durable:
@@ -105,8 +106,8 @@ def _order_planned(durable: Durable, record: OrderPlanned) -> Durable:
         modifications=0,
         message="",
     )
-    opened = _opened(durable, record.intent, replace(bracket, orders=with_entry(bracket.orders, record.tag, order)))
-    return replace(opened, orders_planned=durable.orders_planned + 1)
+    planned = evolve(bracket, orders=with_entry(bracket.orders, record.tag, order))
+    return _opened(durable, record.intent, planned, orders_planned=durable.orders_planned + 1)
 
 
 def _order_changed(durable: Durable, record: OrderChanged) -> Durable:
@@ -115,7 +116,7 @@ def _order_changed(durable: Durable, record: OrderChanged) -> Durable:
     order = None if bracket is None else bracket.orders.get(record.tag)
     if bracket is None or order is None:
         return durable
-    changed = replace(
+    changed = evolve(
         order,
         status=record.status,
         order_id=record.order_id,
@@ -130,14 +131,14 @@ def _order_changed(durable: Durable, record: OrderChanged) -> Durable:
     )
     if changed == order:
         return durable
-    return _opened(durable, intent, replace(bracket, orders=with_entry(bracket.orders, record.tag, changed)))
+    return _opened(durable, intent, evolve(bracket, orders=with_entry(bracket.orders, record.tag, changed)))
 
 
 def _bracket_closed(durable: Durable, record: BracketClosed) -> Durable:
     bracket = durable.open.get(record.intent)
     if bracket is None:
         return durable
-    return replace(
+    return evolve(
         durable,
         open=without(durable.open, record.intent),
         closed=with_entry(durable.closed, record.intent, bracket),
@@ -149,19 +150,19 @@ def _bracket_exiting(durable: Durable, record: BracketExiting) -> Durable:
     bracket = durable.open.get(record.intent)
     if bracket is None or bracket.exiting:
         return durable
-    return replace(durable, open=with_entry(durable.open, record.intent, replace(bracket, exiting=record.reason)))
+    return evolve(durable, open=with_entry(durable.open, record.intent, evolve(bracket, exiting=record.reason)))
 
 
 def _closed_outside(durable: Durable, record: ClosedOutside) -> Durable:
     bracket = durable.open.get(record.intent)
     if bracket is None:
         return durable
-    changed = replace(
+    changed = evolve(
         bracket,
         closed_outside=bracket.closed_outside + record.quantity,
         outside_value=bracket.outside_value + record.quantity * record.price,
     )
-    return replace(durable, open=with_entry(durable.open, record.intent, changed))
+    return evolve(durable, open=with_entry(durable.open, record.intent, changed))
 
 
 def _kill_stood(durable: Durable, record: KillStood) -> Durable:
@@ -169,13 +170,13 @@ def _kill_stood(durable: Durable, record: KillStood) -> Durable:
     # The end of the day has no latch: any other kill replaces it; otherwise the first one stands until it is released.
     if standing is not None and (standing.reason is not KillReason.END_OF_DAY or record.reason is standing.reason):
         return durable
-    return replace(durable, kill=record, flat_at=None)
+    return evolve(durable, kill=record, flat_at=None)
 
 
 def _kill_ended(durable: Durable, record: KillEnded) -> Durable:
     if durable.kill is None or durable.kill.kill_id != record.kill_id:
         return durable
-    return replace(durable, kill=None, flat_at=None)
+    return evolve(durable, kill=None, flat_at=None)
 
 
 def _day_opened(durable: Durable, record: DayOpened) -> Durable:
@@ -198,13 +199,13 @@ def _foreign_position(durable: Durable, record: ForeignPosition) -> Durable:
     foreign = without(durable.foreign, record.instrument)
     if record.quantity:
         foreign[record.instrument] = record.quantity
-    return replace(durable, foreign=foreign)
+    return evolve(durable, foreign=foreign)
 
 
 def _flat_proven(durable: Durable, record: FlatProven) -> Durable:
     if durable.kill is None or durable.kill.kill_id != record.kill_id or durable.flat_at is not None:
         return durable
-    return replace(durable, flat_at=record.market_time)
+    return evolve(durable, flat_at=record.market_time)
 
 
 _Fold = Callable[[Durable, Record], Durable]

@@ -34,7 +34,7 @@ from trader.domain.values import SECOND, IntentId, KillReason, Leg, Paise, Stand
 from trader.domain.wants import Want
 
 _DEFAULT_ENTRY_TIMEOUT = 10 * SECOND
-_NO_ENTRIES = frozenset({TradingState.PAPER, TradingState.REDUCING, TradingState.HALTED, TradingState.CLOSED})
+_NO_ENTRIES = (TradingState.PAPER, TradingState.REDUCING, TradingState.HALTED, TradingState.CLOSED)
 
 
 def meet_obligations(turn: Turn, intents: Iterable[IntentId]) -> None:

@@ -5,9 +5,10 @@ end without a gap: a leader that took over in between must not trade a range tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from trader.domain.evolving import evolve
 from trader.domain.prices import beyond, clamp_price, round_down, round_up
 from trader.domain.profiles import PARTS_PER_UNIT
 from trader.domain.strategies import Intent, Memory, ParameterError, StrategyView
@@ -95,7 +96,7 @@ class OpeningRangeBreakout:
         )
 
     def _completed(self, known: RangeMemory, view: StrategyView) -> RangeMemory:
-        return replace(known, is_whole=self._is_gapless(known, view), is_complete=True)
+        return evolve(known, is_whole=self._is_gapless(known, view), is_complete=True)
 
     def _broken(self, known: RangeMemory, view: StrategyView) -> tuple[RangeMemory, tuple[Intent, ...]]:
         if not known.is_whole or view.quote.market_time >= view.session.square_off:
@@ -109,7 +110,7 @@ class OpeningRangeBreakout:
             return known, ()
         if side in known.fired:
             return known, ()
-        return replace(known, fired=(*known.fired, side)), (self._intent(known, view, side),)
+        return evolve(known, fired=(*known.fired, side)), (self._intent(known, view, side),)
 
     def _intent(self, known: RangeMemory, view: StrategyView, side: Side) -> Intent:
         quote, instrument = view.quote, view.instrument

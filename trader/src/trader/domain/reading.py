@@ -4,10 +4,9 @@ Kite sends no update for a plain placement and repeats none that was missed (kit
 is always checked by reads. One read of a kind is in flight at a time.
 """
 
-from dataclasses import replace
-
 from trader.domain.brackets import live_orders
 from trader.domain.effects import ReadBook, ReadFunds, ReadPositions
+from trader.domain.evolving import evolve
 from trader.domain.flattening import Flatness, flatness
 from trader.domain.state import ReadTrack
 from trader.domain.turn import Turn
@@ -89,11 +88,11 @@ def _is_due(turn: Turn, track: ReadTrack, pace: int) -> bool:
 
 
 def _asked(turn: Turn, track: ReadTrack) -> ReadTrack:
-    return replace(track, asked_at=turn.now, is_pending=True)
+    return evolve(track, asked_at=turn.now, is_pending=True)
 
 
 def on_read_failed(turn: Turn, what: str) -> None:
     """A failed read is no evidence of anything; it is asked for again at its pace."""
     if what in ("book", "positions", "funds"):
         track: ReadTrack = getattr(turn.control, what)
-        turn.change_control(**{what: replace(track, is_pending=False)})
+        turn.change_control(**{what: evolve(track, is_pending=False)})

@@ -7,11 +7,11 @@ Running the same snapshot twice changes nothing the second time.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from trader.domain.brackets import live_orders, position_of
 from trader.domain.doubt import is_proved_absent
 from trader.domain.events import BookRead, BrokerOrder, PositionsRead
+from trader.domain.evolving import evolve
 from trader.domain.journal import bracket_of
 from trader.domain.orders import changed, may_become, status_from_broker
 from trader.domain.positions import our_positions
@@ -46,7 +46,7 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
     agreements = 0 if differs else turn.control.agreements + 1
     turn.change_control(
         agreements=agreements,
-        book=replace(turn.control.book, answered_at=turn.now, requested_at=event.requested_at, is_pending=False),
+        book=evolve(turn.control.book, answered_at=turn.now, requested_at=event.requested_at, is_pending=False),
     )
 
 
@@ -71,18 +71,18 @@ def _judge_absent(turn: Turn, order: Order, requested_at: MachineTime) -> bool:
         if is_proved_absent(track, requested_at, timing):
             turn.record(changed(order, turn.market_time, status=OrderStatus.ABSENT, message="absent from the book"))
             turn.announce("order_absent", tag=order.tag, leg=order.leg.value)
-            turn.set_track(order.tag, replace(track, changed_at=turn.now))
+            turn.set_track(order.tag, evolve(track, changed_at=turn.now))
             return True
-        turn.set_track(order.tag, replace(track, absent_reads=track.absent_reads + 1))
+        turn.set_track(order.tag, evolve(track, absent_reads=track.absent_reads + 1))
         return False
     is_due = requested_at - track.changed_at > timing.unseen_after or order.status is OrderStatus.WORKING
     if is_due and track.absent_reads >= 1 and may_become(order, OrderStatus.IN_DOUBT):
         turn.record(changed(order, turn.market_time, status=OrderStatus.IN_DOUBT, message="not in the book"))
         turn.announce("order_in_doubt", tag=order.tag, leg=order.leg.value, message="not in the book")
-        turn.set_track(order.tag, replace(track, doubt_since=turn.now, absent_reads=0))
+        turn.set_track(order.tag, evolve(track, doubt_since=turn.now, absent_reads=0))
         return True
     if is_due:
-        turn.set_track(order.tag, replace(track, absent_reads=track.absent_reads + 1))
+        turn.set_track(order.tag, evolve(track, absent_reads=track.absent_reads + 1))
     return False
 
 
@@ -176,7 +176,7 @@ def on_positions_read(turn: Turn, event: PositionsRead) -> None:
     for position in event.positions:
         account[position.instrument] = account.get(position.instrument, 0) + position.quantity
     differing = _differences(turn, account)
-    positions = replace(turn.control.positions, answered_at=turn.now, requested_at=event.requested_at, is_pending=False)
+    positions = evolve(turn.control.positions, answered_at=turn.now, requested_at=event.requested_at, is_pending=False)
     turn.change_control(positions=positions, last_positions=event)
     if not differing:
         is_later = event.requested_at > turn.control.touched_at

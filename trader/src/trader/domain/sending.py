@@ -4,10 +4,10 @@ Reducing calls may use the whole budget of the second; what does not fit is deri
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from trader.domain.brackets import next_attempt
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
+from trader.domain.evolving import evolve
 from trader.domain.orders import changed
 from trader.domain.records import OrderPlanned
 from trader.domain.state import Mutation, Order, Track
@@ -55,7 +55,6 @@ def place(turn: Turn, want: PlaceWant, *, adds_risk: bool) -> None:
             trigger_price=want.trigger_price,
         )
     )
-    turn.set_track(tag, Track(changed_at=turn.now, planned_at=turn.now))
     turn.emit(
         PlaceOrder(
             tag=tag,
@@ -71,7 +70,8 @@ def place(turn: Turn, want: PlaceWant, *, adds_risk: bool) -> None:
             price=want.price,
             trigger_price=want.trigger_price,
             risk_generation=turn.control.risk_generation,
-        )
+        ),
+        Track(changed_at=turn.now, planned_at=turn.now),
     )
 
 
@@ -81,7 +81,6 @@ def _modify(turn: Turn, want: ModifyWant) -> None:
     turn.record(changed(order, turn.market_time, modifications=order.modifications + 1))
     mutation = Mutation("modify", turn.now, want.order_type, want.quantity, want.price, want.trigger_price)
     reprices = track.reprices + 1 if want.is_reprice else track.reprices
-    turn.set_track(order.tag, replace(track, mutation=mutation, mutated_at=turn.now, reprices=reprices))
     turn.emit(
         ModifyOrder(
             tag=order.tag,
@@ -91,15 +90,18 @@ def _modify(turn: Turn, want: ModifyWant) -> None:
             quantity=want.quantity if want.quantity != order.quantity else None,
             price=want.price if want.price != order.price else None,
             trigger_price=want.trigger_price if want.trigger_price != order.trigger_price else None,
-        )
+        ),
+        evolve(track, mutation=mutation, mutated_at=turn.now, reprices=reprices),
     )
 
 
 def _cancel(turn: Turn, want: CancelWant) -> None:
     order, track = want.order, turn.track(want.order)
     assert order.order_id is not None
-    turn.set_track(order.tag, replace(track, mutation=_cancellation(turn, order), mutated_at=turn.now))
-    turn.emit(CancelOrder(tag=order.tag, order_id=order.order_id))
+    mutation = _cancellation(turn, order)
+    turn.emit(
+        CancelOrder(tag=order.tag, order_id=order.order_id), evolve(track, mutation=mutation, mutated_at=turn.now)
+    )
 
 
 def _cancellation(turn: Turn, order: Order) -> Mutation:

@@ -12,6 +12,7 @@ from trader.domain.values import AccountId, Epoch, IntentId, Leg, SignalKey, Tag
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _EPOCH_WIDTH, _INTENT_WIDTH, _ATTEMPT_WIDTH = 4, 8, 2
 MAX_EPOCH = 32**_EPOCH_WIDTH - 1
 MAX_ATTEMPT = 32**_ATTEMPT_WIDTH - 1
@@ -66,11 +67,12 @@ def intent_of(tag: Tag) -> IntentId:
 
 
 def _encode(number: int, width: int) -> str:
-    letters = []
-    for _ in range(width):
-        number, remainder = divmod(number, 32)
-        letters.append(ALPHABET[remainder])
-    return "".join(reversed(letters))
+    """Base 32, two letters at a time; every width of the layout is even."""
+    pairs = []
+    for _ in range(width // 2):
+        pairs.append(_PAIRS[number & 1023])
+        number >>= 10
+    return "".join(reversed(pairs))
 
 
 def _decode(text: str) -> int:

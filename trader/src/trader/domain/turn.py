@@ -4,7 +4,6 @@ A Turn lives inside one call of `step` and never leaves it, so that the step sta
 folded at the moment it is made: what follows in the same step already sees it.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from trader.domain.calendars import Phase
@@ -16,6 +15,7 @@ from trader.domain.effects import (
     Persist,
     PlaceOrder,
 )
+from trader.domain.evolving import evolve
 from trader.domain.instruments import Instrument
 from trader.domain.journal import fold, with_entry
 from trader.domain.records import Record
@@ -54,7 +54,7 @@ class Turn:
 
     def change_control(self, **changes: Any) -> None:
         """Replace fields of the control part."""
-        self.control = replace(self.control, **changes)
+        self.control = evolve(self.control, **changes)
 
     def track(self, order: Order) -> Track:
         """What is known of the order's road; an order that this process never saw begins its road now."""
@@ -102,10 +102,14 @@ class Turn:
             (profile.orders_per_day if profile else _PER_DAY) - self.durable.orders_planned,
         )
 
-    def emit(self, order: PlaceOrder | ModifyOrder | CancelOrder) -> None:
-        """Send an order call: counted as an attempt, whatever becomes of it."""
+    def emit(self, order: PlaceOrder | ModifyOrder | CancelOrder, track: Track) -> None:
+        """Send an order call: counted as an attempt, whatever becomes of it, and remembered on the order's road."""
         self.orders.append(order)
-        self.change_control(sends=self.control.sends.noted(self.now, 1), touched_at=self.now)
+        self.change_control(
+            sends=self.control.sends.noted(self.now, 1),
+            touched_at=self.now,
+            tracks=with_entry(self.control.tracks, order.tag, track),
+        )
 
     def finish(self) -> tuple[EngineState, tuple[Effect, ...]]:
         """The next state, and its effects: facts first, then orders, then the rest."""

@@ -4,8 +4,6 @@ A reply never decides the state of an order that the broker has shown already; a
 the order itself ("already filled" and "unknown order" both come as refusals), so it only asks for the book.
 """
 
-from dataclasses import replace
-
 from trader.domain.brackets import held_quantity
 from trader.domain.events import (
     BrokerOrder,
@@ -17,6 +15,7 @@ from trader.domain.events import (
     PlaceRefused,
     PlaceUnknown,
 )
+from trader.domain.evolving import evolve
 from trader.domain.journal import bracket_of, with_entry, without
 from trader.domain.orders import changed, may_become, observed
 from trader.domain.protecting import has_passed_stop
@@ -106,10 +105,10 @@ def on_mutation_reply(turn: Turn, event: MutationReply) -> None:
                     trigger_price=mutation.trigger_price,
                 )
             )
-        turn.set_track(order.tag, replace(track, mutation=None, mutation_refusals=0, changed_at=turn.now))
+        turn.set_track(order.tag, evolve(track, mutation=None, mutation_refusals=0, changed_at=turn.now))
         return
     refusals = track.mutation_refusals + 1
-    turn.set_track(order.tag, replace(track, mutation=None, mutation_refusals=refusals, changed_at=turn.now))
+    turn.set_track(order.tag, evolve(track, mutation=None, mutation_refusals=refusals, changed_at=turn.now))
     turn.announce("mutation_refused", tag=order.tag, operation=event.operation, message=event.message)
 
 
@@ -118,7 +117,7 @@ def on_committed(turn: Turn, event: Committed) -> None:
     for tag in event.tags:
         order = find_order(turn, tag)
         if order is not None and order.status is OrderStatus.UNSENT:
-            turn.set_track(tag, replace(turn.track(order), is_committed=True))
+            turn.set_track(tag, evolve(turn.track(order), is_committed=True))
 
 
 def on_commit_refused(turn: Turn, event: CommitRefused) -> None:
@@ -135,7 +134,7 @@ def on_commit_refused(turn: Turn, event: CommitRefused) -> None:
             _touch(turn, order)
         elif track.mutation is not None:
             refusals = track.mutation_refusals + 1
-            turn.set_track(tag, replace(track, mutation=None, mutation_refusals=refusals, changed_at=turn.now))
+            turn.set_track(tag, evolve(track, mutation=None, mutation_refusals=refusals, changed_at=turn.now))
     if event.message.startswith("epoch"):
         # Somebody leads with a newer epoch: not even a cancel may follow (rule 1).
         turn.change_control(is_fenced=True, risk_generation=turn.control.risk_generation + 1)
@@ -166,7 +165,7 @@ def take_row(turn: Turn, order: Order, row: BrokerOrder, *, trusts_terms: bool) 
         elif row.status == "TRIGGER PENDING" and not has_passed_stop(turn, bracket_holding(turn, order)):
             triggered = None
     if record is None:
-        seen = replace(track, absent_reads=0, broker_status=row.status, triggered_since=triggered)
+        seen = evolve(track, absent_reads=0, broker_status=row.status, triggered_since=triggered)
         if seen != track:
             turn.set_track(order.tag, seen)
         return False
@@ -187,7 +186,7 @@ def take_row(turn: Turn, order: Order, row: BrokerOrder, *, trusts_terms: bool) 
     is_over = record.status.is_terminal and not order.status.is_terminal
     turn.set_track(
         order.tag,
-        replace(
+        evolve(
             track,
             changed_at=turn.now,
             seen_at=track.seen_at if track.seen_at is not None else turn.now,
@@ -242,6 +241,6 @@ def _plan_of(turn: Turn, order: Order) -> OrderPlanned:
 
 def _touch(turn: Turn, order: Order, **changes: object) -> None:
     """Note a local event of the order: snapshots asked for earlier say nothing about it any more."""
-    track = replace(turn.track(order), changed_at=turn.now, **changes)  # type: ignore[arg-type]
+    track = evolve(turn.track(order), changed_at=turn.now, **changes)
     turn.set_track(order.tag, track)
     turn.change_control(touched_at=turn.now)

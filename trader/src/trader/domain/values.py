@@ -88,7 +88,11 @@ class OrderStatus(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Nothing further can happen to an order in this state."""
-        return self in {OrderStatus.COMPLETE, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.ABSENT}
+        return self in _TERMINAL
+
+
+# A tuple: members compare by identity first, while a set would hash each by its name.
+_TERMINAL = (OrderStatus.COMPLETE, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.ABSENT)
 
 
 class TradingState(StrEnum):
