@@ -3,6 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.trader.domain.test_protection import entering, fill_entry
+from trader.domain.effects import PlaceOrder
 from trader.domain.throttle import Sends, budget_left
 from trader.domain.values import MILLISECOND, SECOND, MachineTime
 
@@ -27,3 +29,14 @@ def test_old_calls_are_forgotten() -> None:
     assert len(sends.times) == 1
     left = budget_left(sends, MachineTime(61 * SECOND), 10, 400, 7)
     assert (left.second, left.minute, left.day, left.calls) == (9, 399, 7, 9)
+
+
+def test_every_attempt_counts_refused_or_not() -> None:
+    """The window holds each call that left, whatever the broker said to it."""
+    world = entering()
+    world.fate = lambda call: "refused" if isinstance(call, PlaceOrder) else "ok"
+    fill_entry(world, 1755)
+    world.run(5)
+
+    assert len(world.sent) > 5
+    assert world.state.control.sends.within_minute(world.now) == len(world.sent)
