@@ -78,7 +78,7 @@ class Session:
         lease = self.lease()
         identity = lease["spec"].get("holderIdentity") or ""
         notes = lease["metadata"].get("annotations", {})
-        if not identity or "tradeops.dev/epoch" not in notes:
+        if not identity or not notes.get("tradeops.dev/epoch"):
             return None
         return Leadership(
             pod=identity.split("_")[0],

@@ -4,14 +4,12 @@ The witness is the exchange's log. Each test waits until a position stands with 
 until the successor itself has traded.
 """
 
-import subprocess
-import sys
 import time
 
 import pytest
 
-from ops.clients.kubectl import ROOT
 from ops.cluster import faults
+from ops.faulting import kill_trader
 from ops.judging.checkers import Interval
 from tests.cluster.desks import Desk
 
@@ -42,7 +40,7 @@ def test_a_leader_killed_by_sigkill_is_succeeded(desk: Desk) -> None:
     desk.wait_for_position()
 
     begin_ns = time.time_ns()
-    _kill_process(desk, old.pod)
+    kill_trader(desk.session, old.pod)
     new, seen_ns = desk.successor(old.epoch, seconds=LEASE_SECONDS + 30)
 
     assert new.identity != old.identity
@@ -90,18 +88,3 @@ def test_a_leader_on_a_node_cut_from_everything_is_succeeded(desk: Desk) -> None
         desk.wait_for_orders_of(new.epoch)
 
     desk.judge(Interval(begin_ns, seen_ns))
-
-
-def _kill_process(desk: Desk, pod: str) -> None:
-    """SIGKILL to the trader's process, from its node: inside the container, process 1 cannot be killed."""
-    status = desk.session.kubectl.json("get", "pod", pod)["status"]["containerStatuses"][0]
-    container = status["containerID"].removeprefix("containerd://")
-    node = desk.session.node_of(pod)
-    tasks = _on_node(node, "ctr", "-n", "k8s.io", "tasks", "list")
-    process = next(line.split()[1] for line in tasks.splitlines() if line.startswith(container))
-    _on_node(node, "kill", "-9", process)
-
-
-def _on_node(node: str, *command: str) -> str:
-    docker = [sys.executable, "-m", "ops.cluster", "docker", "--", "exec", node, *command]
-    return subprocess.run(docker, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
