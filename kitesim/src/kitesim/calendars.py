@@ -5,7 +5,7 @@ hours. The file is data because days are added at short notice (NSE added 2026-0
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from importlib import resources
 from pathlib import Path
@@ -48,6 +48,8 @@ class Calendar:
     mode: MarketMode
     holidays: frozenset[date]
     sessions: Mapping[str, Session]
+    halted: set[str] = field(default_factory=set)
+    """Exchanges that stand still although it is their hour."""
 
     def is_trading_day(self, day: date) -> bool:
         """Tell whether the exchange opens on this day, whatever the mode."""
@@ -55,6 +57,10 @@ class Calendar:
 
     def is_open(self, exchange: str, now_ns: int) -> bool:
         """Tell whether orders of this exchange match now."""
+        return exchange not in self.halted and self.is_scheduled(exchange, now_ns)
+
+    def is_scheduled(self, exchange: str, now_ns: int) -> bool:
+        """Tell whether it is the hour of this exchange, halted or not."""
         if self.mode == "always-open":
             return True
         day = day_of(now_ns)

@@ -132,6 +132,24 @@ class Rules(_Section):
     static_ips_guard_gtt: bool = Field(
         False, description="the addresses hold for the GTT routes too; the announcement names order routes only"
     )
+    square_off: dict[str, dt.time] = Field(
+        default_factory=lambda: {
+            "NSE": dt.time(15, 20),
+            "BSE": dt.time(15, 20),
+            "NFO": dt.time(15, 25),
+            "BFO": dt.time(15, 25),
+        },
+        description="when MIS positions of an exchange are closed, in the exchange's own hours only; the published "
+        "times precede the closing auction of 2026-08-03. An exchange that is closed by then squares off earlier",
+    )
+    autoslice_shape: Literal["children", "flat"] = Field(
+        "children", description="the mocks and the official clients show a parent with children, the docs page a list"
+    )
+    autoslice_most: int = Field(10, ge=1, le=100, description="slices of one order: kite.trade/forum/discussion/15912")
+    disclosed_minimum: float = Field(
+        0.0, ge=0, le=1, description="least share of the quantity to disclose; exchanges have one, Kite documents none"
+    )
+    most_gtts: int = Field(500, ge=1, le=100_000, description="active triggers of a user: support.zerodha.com, GTT")
     holdings_authorisation: bool = Field(
         False,
         description="CNC sales need POST /portfolio/holdings/authorise first; clients with a demat consent do not",
@@ -165,6 +183,7 @@ class SimulatorConfig(_Section):
     control_token: str | None = Field(None, min_length=1, repr=False)
     control_token_file: Path | None = Field(None, description="a file with the bearer token of the control routes")
     calendar_file: Path | None = None
+    faults_file: Path | None = Field(None, description="a scenario: a YAML file with a list `faults`")
     log_capacity: int = Field(200_000, ge=1_000)
     first_order_id: int | None = Field(
         None, ge=1, description="the machine's time when absent, so that a restart never repeats an order id"

@@ -14,16 +14,17 @@ from kitesim.exchange.accounts import Account, MarginRates
 from kitesim.exchange.desk import Desk
 from kitesim.exchange.orders import Order
 from kitesim.exchange.timers import Timers
-from kitesim.faults import Faults
+from kitesim.faults import Faults, load_scenario
 from kitesim.limits import RateLimiter
 from kitesim.market.content import daily_volatility, load_instruments, shapes
 from kitesim.market.instruments import Master
 from kitesim.market.market import Market
 from kitesim.market.master import build_master
 from kitesim.market.paths import Paths
+from kitesim.meddling import DELIVERIES, OUTSIDE_PROTECTION, Meddling
 from kitesim.seeds import stream
 from kitesim.stream.connections import Connection
-from kitesim.stream.hub import Hub
+from kitesim.stream.hub import Delivery, Hub
 from kitesim.truth import TruthLog
 from kitesim.users import User, Users
 
@@ -52,7 +53,7 @@ class Simulator:
         self.users = Users(config.rules.single_session, config.rules.token_expiry)
         self.accounts: dict[str, Account] = {}
         self.limiter = RateLimiter(config.limits, machine_unix_ns, lambda: self.clock.now_ns() // DAY)
-        self.faults = Faults(stream(config.seed, "faults"))
+        self.faults = Faults(stream(config.seed, "faults"), self.clock.now_ns)
         first_order_id = config.first_order_id or machine_unix_ns() // 1_000_000 * 1_000_000
         self.desk = Desk(
             config=config,
@@ -66,6 +67,10 @@ class Simulator:
         self.hub = Hub(self.market.quotes)
         self.hub.on_update = self._update_copies
         self.hub.before_frames = self._meddle
+        self.desk.at_trigger = self._at_trigger
+        self._meddling = Meddling(self.faults, self.market, self.calendar, self.limiter, self.log)
+        for spec in load_scenario(config.faults_file) if config.faults_file else ():
+            self.faults.add(spec, machine_unix_ns())
         self.desk.listeners.append(self._order_update)
         self._open_exchanges = {name for name in self.calendar.sessions if self._is_open(name, self.clock.now_ns())}
         for user in config.users:
@@ -101,6 +106,7 @@ class Simulator:
 
     def pulse(self, tokens: Sequence[int], now_ns: int) -> None:
         """Let these instruments tick, orders match, and subscribers know."""
+        self._meddling.apply(machine_unix_ns())
         if day_of(now_ns) != self.market.day:
             self._start_day(now_ns)
         if self.calendar.mode == "nse":
@@ -108,6 +114,9 @@ class Simulator:
             tokens = [
                 token for token in tokens if self.market.quotes[token].instrument.exchange in self._open_exchanges
             ]
+        if self.calendar.halted:
+            halted = self.calendar.halted
+            tokens = [token for token in tokens if self.market.quotes[token].instrument.exchange not in halted]
         ticked = self.market.advance(tokens, now_ns)
         self.desk.on_ticks(ticked)
         self.hub.publish(ticked)
@@ -137,7 +146,7 @@ class Simulator:
         }
 
     def _is_open(self, exchange: str, now_ns: int) -> bool:
-        return self.calendar.is_open(exchange, now_ns)
+        return self.calendar.is_scheduled(exchange, now_ns)
 
     def _close_sessions(self, now_ns: int) -> None:
         for exchange in self.calendar.sessions:
@@ -158,16 +167,35 @@ class Simulator:
         self.market.start_day(now_ns)
         self.log.write("day_started", date=self.market.day.isoformat())
 
-    def _update_copies(self, user_id: str, order: Order) -> int:
+    def change_faults(self) -> None:
+        """Let added and removed faults take hold at once, not only at the market's next step."""
+        self._meddling.apply(machine_unix_ns())
+
+    def _update_copies(self, user_id: str, order: Order) -> Delivery:
         fault = self.faults.strike("update", machine_unix_ns(), user_id, tag=order.request.tag)
         if fault is None:
-            return 1
-        return 0 if fault.kind == "updates-lost" else 2
+            return "once"
+        self.log.write("fault", fault=fault.kind, user_id=user_id, tag=order.request.tag, order_id=order.order_id)
+        return DELIVERIES[fault.kind]
+
+    def _at_trigger(self, order: Order) -> str | None:
+        fault = self.faults.strike(
+            "trigger", machine_unix_ns(), order.user_id, tag=order.request.tag, instrument=order.instrument.key
+        )
+        if fault is None:
+            return None
+        self.log.write("fault", fault=fault.kind, user_id=order.user_id, tag=order.request.tag, order_id=order.order_id)
+        return OUTSIDE_PROTECTION
 
     def _meddle(self, connection: Connection) -> None:
+        if not self.faults.any():
+            connection.silent = connection.tickless = False
+            return
         user_id, now = connection.user.user_id, machine_unix_ns()
         connection.silent = self.faults.stands("black-hole", user_id, now)
-        if self.faults.strike("frame", now, user_id) is not None:
+        connection.tickless = self.faults.stands("heartbeats-only", user_id, now)
+        if (fault := self.faults.strike("frame", now, user_id)) is not None:
+            self.log.write("fault", fault=fault.kind, user_id=user_id)
             connection.cut()
 
     def _order_update(self, account: Account, order: Order, status: str) -> None:

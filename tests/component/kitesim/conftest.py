@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 import requests
@@ -14,6 +14,9 @@ from kiteconnect import KiteConnect
 
 from kitesim.config import SimulatorConfig
 from kitesim.server import RunningSimulator, start
+
+if TYPE_CHECKING:
+    from .tickers import Ticker
 
 FUTURE = "NIFTY26DECFUT"
 _users = count(1)
@@ -96,6 +99,22 @@ def make_exchange() -> Iterator[Callable[..., Exchange]]:
 
     def make(**settings: object) -> Exchange:
         made.append(Exchange(**settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def make_ticker() -> Iterator[Callable[..., "Ticker"]]:
+    """Return a maker of tickers that end with the test."""
+    from .tickers import Ticker
+
+    made: list[Ticker] = []
+
+    def make(*arguments: Any) -> Ticker:
+        made.append(Ticker(*arguments))
         return made[-1]
 
     yield make

@@ -1,77 +1,16 @@
 """The unmodified official ticker believes this exchange."""
 
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from kiteconnect import KiteConnect
 
 from .conftest import FUTURE, Exchange
+from .tickers import Event, Ticker
 
 pytestmark = pytest.mark.component
-CLIENT = Path(__file__).with_name("ticker_client.py")
 INDEX, SHARE = 256265, 408065
-Event = list[Any]
-
-
-class Ticker:
-    """An official ticker in another process, and what it was called with."""
-
-    def __init__(
-        self, exchange: Exchange, api_key: str, access_token: str, subscriptions: dict[str, list[int]]
-    ) -> None:
-        command = [sys.executable, "-W", "ignore", str(CLIENT), exchange.stream_url, api_key, access_token]
-        self._process = subprocess.Popen(
-            [*command, json.dumps(subscriptions)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self._events: Queue[Event] = Queue()
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._events.put(json.loads(line))
-
-    def until(self, wanted: Callable[[Event], object], seconds: float = 12.0) -> Event:
-        """Return the first event that is wanted; fail when none came in time."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                event = self._events.get(timeout=max(deadline - time.monotonic(), 0))
-            except Empty:
-                pytest.fail("the ticker was not called as expected")
-            if wanted(event):
-                return event
-
-    def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait(5)
-        self._reader.join(5)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-
-@pytest.fixture
-def make_ticker() -> Iterator[Callable[..., Ticker]]:
-    """Return a maker of tickers that end with the test."""
-    made: list[Ticker] = []
-
-    def make(*arguments: Any) -> Ticker:
-        made.append(Ticker(*arguments))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.stop()
 
 
 def future_token(kite: KiteConnect) -> int:

@@ -65,6 +65,12 @@ class Quote:
             return max(base - reach, tick), base + reach
         return int(base * (1 - _BAND)) // tick * tick + tick, int(base * (1 + _BAND)) // tick * tick
 
+    def set_band(self, share: float) -> None:
+        """Put the circuit limits this share below and above the last price."""
+        tick = self.instrument.tick
+        self.lower_circuit = max(int(self.last * (1 - share)) // tick * tick, tick)
+        self.upper_circuit = int(self.last * (1 + share)) // tick * tick
+
     def flex_band(self, price: int) -> None:
         """Widen the circuit limits in steps of 5 % of the base until the price is inside."""
         step = max(int(self.close * _FLEX) // self.instrument.tick, 1) * self.instrument.tick

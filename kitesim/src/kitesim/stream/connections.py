@@ -40,6 +40,8 @@ class Connection:
         self.subscriptions: dict[int, Mode] = {}
         self.silent = False
         """A black hole: the socket stays open and nothing is sent."""
+        self.tickless = False
+        """Heartbeats and order updates come, ticks do not."""
         self.dropped_ticks = 0
         self.cut = cut
         """Ends the connection without a word."""

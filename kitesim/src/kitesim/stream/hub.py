@@ -6,7 +6,9 @@ loses old ticks, never order updates, and never holds up anybody else.
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from kitesim.clocks import timestamp
 from kitesim.exchange.orders import Order
@@ -15,6 +17,10 @@ from kitesim.stream.connections import Connection
 from kitesim.stream.packets import Mode, frame, packet
 from kitesim.users import User
 
+Delivery = Literal["once", "lost", "doubled", "held", "replayed"]
+"""`held`: the update comes after the user's next one. `replayed`: the user's last updates come again after it."""
+_REPLAYED = 5
+
 
 class Hub:
     """Who listens, and to what."""
@@ -22,8 +28,10 @@ class Hub:
     def __init__(self, quotes: Mapping[int, Quote]) -> None:
         self._quotes = quotes
         self.connections: list[Connection] = []
-        self.on_update: Callable[[str, Order], int] = lambda user_id, order: 1
-        """How often an update goes out; faults set it to 0 or 2."""
+        self.on_update: Callable[[str, Order], Delivery] = lambda user_id, order: "once"
+        """How an update goes out; faults lose, double, hold back or replay it."""
+        self._held: dict[str, list[str]] = {}
+        self._sent: dict[str, deque[str]] = {}
         self.before_frames: Callable[[Connection], None] = lambda connection: None
         """Called for each connection at each step of the market; faults silence or cut it here."""
 
@@ -39,7 +47,7 @@ class Hub:
         for connection in self.connections:
             self.before_frames(connection)
             subscriptions = connection.subscriptions
-            if not subscriptions:
+            if not subscriptions or connection.tickless:
                 continue
             packets: list[bytes] = []
             for token in tokens:
@@ -56,6 +64,8 @@ class Hub:
 
     def snapshot(self, connection: Connection, tokens: Sequence[int]) -> None:
         """Send the present state of some subscribed instruments to one connection."""
+        if connection.tickless:
+            return
         packets = [
             packet(self._quotes[token], mode)
             for token in tokens
@@ -66,13 +76,28 @@ class Hub:
 
     def order_update(self, user: User, order: Order, status: str) -> None:
         """Send an order update to every connection of its user."""
-        copies = self.on_update(user.user_id, order)
-        if not copies:
+        delivery = self.on_update(user.user_id, order)
+        if delivery == "lost":
             return
         text = json.dumps({"type": "order", "data": payload(user, order, status)}, separators=(",", ":"))
+        held = self._held.setdefault(user.user_id, [])
+        if delivery == "held":
+            held.append(text)
+            return
+        sent = self._sent.setdefault(user.user_id, deque(maxlen=_REPLAYED))
+        match delivery:
+            case "doubled":
+                texts = [text, text]
+            case "replayed":
+                texts = [text, *sent]
+            case _:
+                texts = [text]
+        sent.append(text)
+        texts += held
+        held.clear()
         for connection in self.of_user(user.user_id):
-            for _ in range(copies):
-                connection.send_text(text)
+            for each in texts:
+                connection.send_text(each)
 
 
 def payload(user: User, order: Order, status: str) -> dict[str, object]:

@@ -155,8 +155,9 @@ async def add_fault(simulator: Simulator, request: web.Request) -> object:
     try:
         fault = simulator.faults.add(spec, machine_unix_ns())
     except re.error as error:
-        raise ControlRefused(f"path: no regular expression: {error}") from error
+        raise ControlRefused(f"path, instrument: no regular expression: {error}") from error
     simulator.log.write("fault_added", fault_id=fault.fault_id, fault=spec.kind)
+    simulator.change_faults()
     return fault.row()
 
 
@@ -166,6 +167,7 @@ async def remove_fault(simulator: Simulator, request: web.Request) -> object:
     if not simulator.faults.remove(fault_id):
         raise ControlRefused(f"no fault {fault_id[:40]!r} is at work", 404)
     simulator.log.write("fault_removed", fault_id=fault_id)
+    simulator.change_faults()
     return {"removed": fault_id}
 
 

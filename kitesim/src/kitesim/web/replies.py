@@ -8,13 +8,12 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from kitesim.clocks import machine_unix_ns
-from kitesim.errors import AddressRefused, InputRefused, KiteError, RateLimited, TokenRefused
+from kitesim.errors import AddressRefused, InputRefused, KiteError, TokenRefused
 from kitesim.exchange.accounts import Account
-from kitesim.faults import FaultSpec
 from kitesim.limits import RequestClass
 from kitesim.simulator import Simulator
 from kitesim.users import INCORRECT, User
+from kitesim.web import faulting
 
 logger = logging.getLogger(__name__)
 SIMULATOR = web.AppKey("simulator", Simulator)
@@ -117,14 +116,14 @@ def route(handler: KiteHandler, request_class: RequestClass) -> Callable[[web.Re
         _check_address(request, slow)
         simulator.limiter.admit(user.user_id, request_class)
         call = Call(request, user)
-        tag = (await call.form()).get("tag") if simulator.faults.rows() and slow else None
-        before = _strike(call, "before", tag)
-        if before is not None and (reply := await _before(before, request)) is not None:
-            return reply
+        tag = (await call.form()).get("tag") if simulator.faults.any() and slow else None
+        before = faulting.strike(simulator, request, "before", user.user_id, tag)
+        if before is not None and (refusal := await faulting.before(before, request)) is not None:
+            return refusal
         reply = await handler(call)
-        after = _strike(call, "after", tag)
+        after = faulting.strike(simulator, request, "after", user.user_id, tag)
         if after is not None:
-            return _after(after, request)
+            return faulting.after(simulator, after, request, reply)
         if slow and simulator.config.latencies.reply_ms:
             await asyncio.sleep(simulator.config.latencies.reply_ms / 1000)
         return reply
@@ -138,44 +137,3 @@ def _check_address(request: web.Request, is_order_route: bool) -> None:
     guarded = is_order_route or (rules.static_ips_guard_gtt and request.path.startswith("/gtt/"))
     if guarded and rules.static_ips and request.remote not in rules.static_ips:
         raise AddressRefused(request.remote or "")
-
-
-def _strike(call: Call, point: str, tag: str | None) -> FaultSpec | None:
-    request = call.request
-    fault = call.simulator.faults.strike(
-        point, machine_unix_ns(), call.user.user_id, method=request.method, path=request.path, tag=tag
-    )
-    if fault is not None:
-        call.simulator.log.write(
-            "fault", fault=fault.kind, method=request.method, path=request.path, user_id=call.user.user_id, tag=tag
-        )
-    return fault
-
-
-async def _before(fault: FaultSpec, request: web.Request) -> web.StreamResponse | None:
-    match fault.kind:
-        case "delay":
-            await asyncio.sleep(fault.delay_ms / 1000)
-            return None
-        case "rate-limit":
-            raise RateLimited("Too many requests")
-        case "bad-gateway":
-            return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
-        case _:
-            return cut(request)
-
-
-def _after(fault: FaultSpec, request: web.Request) -> web.StreamResponse:
-    if fault.kind == "timed-out":
-        # Served with code 400 while the order later filled: https://kite.trade/forum/discussion/comment/35732
-        raise KiteError(
-            "Order request timed out. Please check the order book and confirm before placing again.", status=400
-        )
-    return cut(request)
-
-
-def cut(request: web.Request) -> web.Response:
-    """Cut the connection; the client sees a reset and no reply."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=504, text="the reply was dropped")

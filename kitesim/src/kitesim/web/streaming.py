@@ -9,6 +9,7 @@ from aiohttp import web
 from kitesim.errors import KiteError, RateLimited
 from kitesim.simulator import Simulator
 from kitesim.stream.connections import Connection, messages
+from kitesim.web import faulting
 from kitesim.web.replies import SIMULATOR, USER
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
         request.query.get("api_key", ""), request.query.get("access_token", ""), simulator.clock.now_ns()
     )
     request[USER] = user
+    fault = faulting.strike(simulator, request, "before", user.user_id)
+    if fault is not None and (refusal := await faulting.before(fault, request)) is not None:
+        return refusal
     # https://kite.trade/forum/discussion/15708: three connections per API key; how the fourth is refused is not
     # documented.
     if len(simulator.hub.of_user(user.user_id)) >= simulator.config.stream.most_connections:
