@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from kubernetes import config, watch
 from kubernetes.client import CoordinationV1Api
@@ -61,12 +62,14 @@ def _figure(seconds: list[float], target: str) -> Figure:
 def _once(session: Session, break_it: Callable[[Session, Leadership], Callable[[], None]]) -> HandOver:
     wait_for("both traders", lambda: session.status().get("readyTraders") == 2 or None, 180)
     old = wait_for("a LIVE leader", session.leads, 120)
-    config.load_kube_config(str(session.kubectl.kubeconfig))
+    configure: Any = config.load_kube_config
+    configure(str(session.kubectl.kubeconfig))
     begin = time.monotonic()
     repair = break_it(session, old)
     leads = live = 0.0
     try:
-        stream = watch.Watch().stream(
+        watching: Any = watch.Watch  # the client carries no types
+        stream = watching().stream(
             CoordinationV1Api().list_namespaced_lease,
             session.kubectl.namespace,
             field_selector=f"metadata.name={LEASE}",
