@@ -183,6 +183,9 @@ class SimulatorConfig(_Section):
     control_token: str | None = Field(None, min_length=1, repr=False)
     control_token_file: Path | None = Field(None, description="a file with the bearer token of the control routes")
     calendar_file: Path | None = None
+    replay: Path | None = Field(
+        None, description="recorded ticks (CSV, or Parquet with kitesim[parquet]) that the market follows"
+    )
     faults_file: Path | None = Field(None, description="a scenario: a YAML file with a list `faults`")
     log_capacity: int = Field(200_000, ge=1_000)
     first_order_id: int | None = Field(

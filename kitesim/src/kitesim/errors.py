@@ -10,6 +10,7 @@ KitesimError
     ├── HoldingRefused       428 HoldingException
     ├── AddressRefused       403 PermissionException
     ├── OrderUnknown         400 GeneralException
+    ├── GttUnknown           404 GeneralException
     ├── RateLimited          429 NetworkException
     └── NotServed            404 or 405 GeneralException
 
@@ -100,6 +101,15 @@ class OrderUnknown(KiteError):
 
     def __init__(self) -> None:
         super().__init__("Couldn't find that `order_id`.")
+
+
+class GttUnknown(KiteError):
+    """No such trigger of this user."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Trigger not found.")
 
 
 class RateLimited(KiteError):

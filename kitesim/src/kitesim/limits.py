@@ -67,6 +67,15 @@ class RateLimiter:
         for name, window, _, _ in windows:
             self._counts[user_id, name] = (window, self._counted(user_id, name, window) + 1)
 
+    def add_to_day(self, user_id: str, orders: int) -> None:
+        """Count further orders of one request: an iceberg of five legs is five orders of the day and one of the second.
+
+        https://support.zerodha.com, order-rate-limits
+        """
+        if self.limits.enabled:
+            day = self._market_day()
+            self._counts[user_id, "order day"] = (day, self._counted(user_id, "order day", day) + orders)
+
     def _counted(self, user_id: str, name: str, window: int) -> int:
         counted_window, counted = self._counts.get((user_id, name), (window, 0))
         return counted if counted_window == window else 0

@@ -226,10 +226,10 @@ def test_history_has_its_limits(exchange: Exchange) -> None:
 
 
 def test_what_does_not_exist_says_so(exchange: Exchange) -> None:
-    """Unknown orders and unknown routes are errors in the usual envelope, never an HTML page."""
+    """Unknown orders and unknown triggers are errors in the usual envelope, never an HTML page."""
     kite = exchange.client()
     with pytest.raises(kite_errors.GeneralException, match="Couldn't find that `order_id`"):
         kite.order_history("123")
-    with pytest.raises(kite_errors.GeneralException, match="Route not found") as missing:
-        kite.get_gtts()
+    with pytest.raises(kite_errors.GeneralException, match="Trigger not found") as missing:
+        kite.get_gtt(1)
     assert missing.value.code == 404

@@ -15,7 +15,7 @@ def floor() -> Floor:
 
 def test_the_close_cancels_what_is_left(floor: Floor) -> None:
     """Orders in shares go at 15:30, orders in futures at 15:40."""
-    share = floor.place("BUY", 5, key="NSE:INFY", price=floor.quote("NSE:INFY").last / 100 - 20)
+    share = floor.place("BUY", 5, key="NSE:INFY", product="CNC", price=floor.quote("NSE:INFY").last / 100 - 20)
     future = floor.place("BUY", 65, price=floor.quote().last / 100 - 200)
     floor.settle()
     floor.let_pass(2)

@@ -14,7 +14,7 @@ ON_ITS_WAY = ["VALIDATION PENDING", "OPEN PENDING"]
 
 def test_a_marketable_order_shows_every_interim_status(floor: Floor) -> None:
     """Received, validated, registered, open, complete: one row each in the history."""
-    order = floor.place("BUY", 65, price=floor.quote().upper_circuit / 100)
+    order = floor.place("BUY", 65, price=floor.quote().last / 100 + 200)
     assert order.status is Status.RECEIVED
     assert floor.statuses(order) == []
     floor.settle()

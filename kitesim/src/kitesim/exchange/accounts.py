@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kitesim.exchange.holdings import Authorised, Holding, QuoteOf, holding_row
-from kitesim.exchange.orders import Order, Place, Trade
+from kitesim.exchange.orders import Order, Place, Status, Trade
 from kitesim.exchange.positions import Position, cost
 from kitesim.market.instruments import Instrument
 
@@ -235,7 +235,7 @@ class Account:
             self.cash += total - position.profit(close)
             if not position.quantity:
                 del self.positions[key]
-        self.orders.clear()
+        self.orders = {key: order for key, order in self.orders.items() if order.status is Status.AMO_RECEIVED}
         self.trades.clear()
         self.order_trades.clear()
         self.charges.clear()

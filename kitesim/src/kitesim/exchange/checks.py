@@ -10,15 +10,16 @@ from decimal import Decimal, InvalidOperation
 
 from kitesim.config import Rules
 from kitesim.errors import InputRefused
-from kitesim.exchange.orders import Order, OrderRequest, Terms
+from kitesim.exchange.orders import Iceberg, Order, OrderRequest, Terms
 from kitesim.market.instruments import Instrument
 from kitesim.market.market import Market
 from kitesim.market.quotes import Quote
 
 Form = Mapping[str, str]
 TRANSACTION_TYPES = ("BUY", "SELL")
+VARIETIES = ("regular", "amo", "co", "iceberg", "auction")
 ORDER_TYPES = ("MARKET", "LIMIT", "SL", "SL-M")
-VALIDITIES = ("DAY", "IOC")
+VALIDITIES = ("DAY", "IOC", "TTL")
 # CNC is delivery of shares; NRML carries derivatives. https://kite.trade/docs/connect/v3/orders/
 PRODUCTS = {"NSE": ("CNC", "MIS"), "BSE": ("CNC", "MIS"), "NFO": ("NRML", "MIS"), "BFO": ("NRML", "MIS")}
 # "tag: alphanumeric, max 20 chars": https://kite.trade/docs/connect/v3/orders/
@@ -28,6 +29,8 @@ _NO_PROTECTION = (
     "Please set market protection or use a Limit order."
 )
 _MOST_QUANTITY = 10_000_000
+_MOST_LEGS = 50
+_MOST_MINUTES = 24 * 60
 
 
 def required(form: Form, field: str) -> str:
@@ -138,7 +141,59 @@ def check_prices(terms: Terms, is_buy: bool, quote: Quote, refuse_passed_trigger
         raise InputRefused(f"Trigger price for stoploss {side} orders should be {relation} than the last traded price")
 
 
-def terms_of(form: Form, instrument: Instrument) -> Terms:
+def iceberg_legs(form: Form, instrument: Instrument) -> tuple[int, ...]:
+    """Return the quantities of an iceberg's legs; the last takes what is left over.
+
+    "iceberg_legs: from 2 to 50", "iceberg_quantity: quantity/iceberg_legs": https://kite.trade/docs/connect/v3/orders/
+    """
+    legs, quantity = whole(form, "iceberg_legs"), whole(form, "quantity")
+    if not 2 <= legs <= _MOST_LEGS:
+        raise InputRefused(f"Invalid `iceberg_legs`. Expected 2 to {_MOST_LEGS}, was {legs}.")
+    lots = -(-quantity // instrument.lot)
+    each = whole(form, "iceberg_quantity") if form.get("iceberg_quantity") else -(-lots // legs) * instrument.lot
+    if each <= 0 or each % instrument.lot or not each * (legs - 1) < quantity <= each * legs:
+        raise InputRefused(
+            f"Invalid `iceberg_quantity`. Expected {quantity} in {legs} legs of whole lots of {instrument.lot}, "
+            f"was {each}."
+        )
+    quantities = (*((each,) * (legs - 1)), quantity - each * (legs - 1))
+    for leg in quantities:
+        check_quantity(instrument, leg)
+    return quantities
+
+
+def slices_of(form: Form, market: Market, most: int) -> list[int]:
+    """Return the quantities into which `autoslice` splits an order: as many lots as the freeze quantity allows.
+
+    At most ten: https://kite.trade/forum/discussion/15912
+    """
+    quantity = whole(form, "quantity")
+    quote = market.find(f"{required(form, 'exchange')}:{required(form, 'tradingsymbol')}")
+    freeze = quote.instrument.freeze if quote is not None else 0
+    if quote is None or not freeze or quantity <= freeze or quantity % quote.instrument.lot:
+        return [quantity]
+    each = freeze // quote.instrument.lot * quote.instrument.lot
+    quantities = [each] * (quantity // each) + ([quantity % each] if quantity % each else [])
+    if len(quantities) > most:
+        raise InputRefused(f"Invalid `quantity`. Expected at most {most} slices of {each}, was {quantity}.")
+    return quantities
+
+
+def check_variety(variety: str, form: Form) -> None:
+    """Refuse varieties that the exchange or the segment does not have."""
+    if variety not in VARIETIES:
+        raise InputRefused(f"Invalid `variety`. Expected one of {', '.join(VARIETIES)}, was {variety[:40]!r}.")
+    if variety == "co":
+        exchange = required(form, "exchange")
+        # https://support.zerodha.com, cover orders: "not available on BSE or F&O segments".
+        where = "BSE or F&O segments" if exchange != "NSE" else "this simulator; place the order and its stop"
+        raise InputRefused(f"Cover orders are not available on {where}.")
+    if variety == "auction":
+        number = required(form, "auction_number")
+        raise InputRefused(f"Invalid `auction_number`. No auction is open for this instrument, was {number[:20]!r}.")
+
+
+def terms_of(form: Form, instrument: Instrument, rules: Rules) -> Terms:
     """Return the terms of a form that has all fields its order type asks for."""
     order_type = chosen(form, "order_type", ORDER_TYPES)
     quantity = whole(form, "quantity")
@@ -146,6 +201,13 @@ def terms_of(form: Form, instrument: Instrument) -> Terms:
     disclosed = whole(form, "disclosed_quantity") if form.get("disclosed_quantity") else 0
     if disclosed > quantity:
         raise InputRefused(f"Invalid `disclosed_quantity`. Expected at most {quantity}, was {disclosed}.")
+    if disclosed and disclosed < quantity * rules.disclosed_minimum:
+        least = f"{rules.disclosed_minimum:.0%} of the quantity"
+        raise InputRefused(f"Invalid `disclosed_quantity`. Expected at least {least}, was {disclosed}.")
+    validity = chosen(form, "validity", VALIDITIES) if form.get("validity") else "DAY"
+    minutes = whole(form, "validity_ttl", most=_MOST_MINUTES) if validity == "TTL" else 0
+    if validity == "TTL" and not minutes:
+        raise InputRefused("Invalid `validity_ttl`. Expected minutes above 0, was 0.")
     return Terms(
         quantity=quantity,
         order_type=order_type,
@@ -153,7 +215,8 @@ def terms_of(form: Form, instrument: Instrument) -> Terms:
         trigger_price=(
             paise(form, "trigger_price", instrument, "trigger price") if order_type in ("SL", "SL-M") else 0
         ),
-        validity=chosen(form, "validity", VALIDITIES) if form.get("validity") else "DAY",
+        validity=validity,
+        validity_ttl=minutes,
         disclosed_quantity=disclosed,
         market_protection=protection(form, order_type),
     )
@@ -165,10 +228,7 @@ def placed(variety: str, form: Form, market: Market, rules: Rules) -> OrderReque
     Raises:
         InputRefused: a field is missing or wrong; the message says which and what would be right.
     """
-    if variety != "regular":
-        raise InputRefused(f"Invalid `variety`. This exchange serves regular orders, was {variety[:40]!r}.")
-    if form.get("autoslice", "").lower() == "true":
-        raise InputRefused("Invalid `autoslice`. This exchange does not slice orders; place several.")
+    check_variety(variety, form)
     exchange, symbol = required(form, "exchange"), required(form, "tradingsymbol")
     quote = market.find(f"{exchange}:{symbol}")
     if quote is None:
@@ -181,9 +241,15 @@ def placed(variety: str, form: Form, market: Market, rules: Rules) -> OrderReque
     tag = form.get("tag") or None
     if tag is not None and not _TAG.fullmatch(tag):
         raise InputRefused(f"Invalid `tag`. Expected at most 20 letters and digits, was {tag[:40]!r}.")
-    terms = terms_of(form, instrument)
-    check_prices(terms, transaction_type == "BUY", quote, rules.refuse_passed_trigger)
-    return OrderRequest(instrument, variety, transaction_type, product, terms, tag)
+    iceberg = None
+    if variety == "iceberg":
+        iceberg = Iceberg(1, iceberg_legs(form, instrument))
+        form = {**form, "quantity": str(iceberg.quantities[0])}
+    terms = terms_of(form, instrument, rules)
+    # A stop is held against the price at the opening, which nobody knows while an after-market order waits.
+    is_live = variety != "amo"
+    check_prices(terms, transaction_type == "BUY", quote, rules.refuse_passed_trigger and is_live)
+    return OrderRequest(instrument, variety, transaction_type, product, terms, tag, iceberg)
 
 
 def changed(order: Order, form: Form, quote: Quote, rules: Rules) -> Terms:
@@ -199,13 +265,14 @@ def changed(order: Order, form: Form, quote: Quote, rules: Rules) -> Terms:
         "price": f"{old.price / 100:.2f}",
         "trigger_price": f"{old.trigger_price / 100:.2f}",
         "validity": old.validity,
+        "validity_ttl": str(old.validity_ttl),
         "disclosed_quantity": str(old.disclosed_quantity),
         "market_protection": f"{old.market_protection:g}",
     }
     fields |= {name: form[name] for name in fields if form.get(name)}
     if rules.modify_quantity == "remaining" and form.get("quantity"):
         fields["quantity"] = str(whole(form, "quantity") + order.filled)
-    terms = terms_of(fields, order.instrument)
+    terms = terms_of(fields, order.instrument, rules)
     if terms.quantity <= order.filled:
         raise InputRefused(
             f"Invalid `quantity`. Expected more than the {order.filled} already filled, was {terms.quantity}."

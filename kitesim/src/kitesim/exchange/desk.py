@@ -1,37 +1,35 @@
-"""The broker's desk: takes orders through their states, keeps the money right, and tells everybody what happened.
+"""The broker's desk: checks what clients ask and hands it to the life of the order; keeps triggers and appointments.
 
-It is synchronous and deterministic: it is called (place, modify, cancel, a tick) and calls timers for what takes
-time. What the truth log says is written here, at the moment it becomes true.
+It is synchronous and deterministic: it is called (place, modify, cancel, a tick) and calls timers for what takes time.
 """
 
-import logging
 from collections.abc import Callable, Iterable
-from itertools import count
+from dataclasses import replace
 
 from kitesim.calendars import Calendar
 from kitesim.clocks import day_of
 from kitesim.config import SimulatorConfig
-from kitesim.errors import InputRefused, KiteError, MarginRefused, OrderUnknown, RateLimited
+from kitesim.errors import HoldingRefused, InputRefused, KiteError, MarginRefused, OrderUnknown, RateLimited
 from kitesim.exchange import checks
 from kitesim.exchange.accounts import Account
 from kitesim.exchange.charges import load_charges
-from kitesim.exchange.entries import asked_fields, order_fields, trade_fields, update_fields
-from kitesim.exchange.orders import Order, OrderRequest, Place, Status, Terms, Trade
-from kitesim.exchange.risk import holding_refusal, margin_refusal
+from kitesim.exchange.conversions import convert
+from kitesim.exchange.entries import asked_fields
+from kitesim.exchange.gtts import Gtts
+from kitesim.exchange.lives import Listener, Lives
+from kitesim.exchange.orders import Order, OrderRequest, Place, Status
+from kitesim.exchange.risk import margin_refusal, unauthorised
+from kitesim.exchange.schedules import Schedule
 from kitesim.exchange.timers import Timers
-from kitesim.exchange.venue import Venue
 from kitesim.market.market import Market
 from kitesim.truth import TruthLog
 
-logger = logging.getLogger(__name__)
-Listener = Callable[[Account, Order, str], None]
-"""Told of an update that goes out to the client: the account, the order, the status to send."""
-
 _BUSY = "Order cannot be {} as it is being processed. Try later."
+_CHANGEABLE = (Status.OPEN, Status.TRIGGER_PENDING, Status.AMO_RECEIVED)
 
 
 class Desk:
-    """Every order of every account, from its acceptance to its end."""
+    """Every order of every account."""
 
     def __init__(
         self,
@@ -46,21 +44,38 @@ class Desk:
     ) -> None:
         self._config = config
         self._market = market
-        self._timers = timers
         self._log = log
         self._now_ns = now_ns
-        self._order_ids = count(first_order_id)
-        self._exchange_ids = count(1_300_000_000_000_001)
-        self._trade_ids = count(10_000_001)
-        self._priorities = count(1)
-        self._venue = Venue(market, calendar, now_ns, self)
-        self._accounts: dict[str, Account] = {}
+        self._lives = Lives(
+            config=config,
+            market=market,
+            calendar=calendar,
+            timers=timers,
+            log=log,
+            now_ns=now_ns,
+            first_order_id=first_order_id,
+        )
+        self._schedule = Schedule(config, calendar, self._lives, log)
+        self.gtts = Gtts(market, config.rules, log, now_ns, self._fire)
         self.charges = load_charges(config.charges.file)
-        self.listeners: list[Listener] = []
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Who is told of updates that go out to clients."""
+        return self._lives.listeners
+
+    @property
+    def at_trigger(self) -> Callable[[Order], str | None]:
+        """Asked when a stop triggers; a text cancels it, as faults do."""
+        return self._lives.at_trigger
+
+    @at_trigger.setter
+    def at_trigger(self, asked: Callable[[Order], str | None]) -> None:
+        self._lives.at_trigger = asked
 
     def open_account(self, account: Account) -> None:
         """Serve this account from now on; an account with the same user id takes the place of the older."""
-        self._accounts[account.user_id] = account
+        self._lives.accounts[account.user_id] = account
         if self._config.charges.taken == "trade":
             account.charge_of = self._charged
 
@@ -71,17 +86,21 @@ class Desk:
 
     # What clients ask.
 
-    def place(self, account: Account, variety: str, form: checks.Form) -> Order:
-        """Accept an order and return it; its way to the exchange goes on behind the reply.
+    def place(self, account: Account, variety: str, form: checks.Form, parent_order_id: str | None = None) -> Order:
+        """Accept an order and return it, of an iceberg the first leg; its way to the exchange goes on behind the reply.
 
         Raises:
             InputRefused: the form is wrong, or the market is closed.
+            HoldingRefused: shares that the client has not authorised, when `rules.holdings_authorisation` asks for it.
             MarginRefused: too little money, when `margins.refusal` is `exception`.
         """
         try:
             request = checks.placed(variety, form, self._market, self._config.rules)
-            self._require_open(request.instrument.exchange)
-            order = self._new_order(account, request)
+            self._require_time(request)
+            order = self._lives.new_order(account, replace(request, parent_order_id=parent_order_id))
+            missing = unauthorised(account, order) if self._config.rules.holdings_authorisation else 0
+            if missing:
+                raise HoldingRefused(missing)
             if self._config.margins.refusal == "exception" and (
                 refusal := margin_refusal(account, order, order.pending, order.limit)
             ):
@@ -95,11 +114,26 @@ class Desk:
                 **asked_fields(form, variety),
             )
             raise
-        account.orders[order.order_id] = order
-        self._log.write("order_accepted", **order_fields(order))
-        order.record()
-        self._timers.later(self._config.latencies.received_ms / 1000, lambda: self._validate(account, order))
+        self._lives.accept(account, order)
+        if order.status is Status.AMO_RECEIVED:
+            self._schedule.hold(order)
         return order
+
+    def place_sliced(self, account: Account, variety: str, form: checks.Form) -> list[Order | KiteError]:
+        """Place an order in slices that the freeze quantity allows; a slice may be refused where another is not.
+
+        Raises:
+            KiteError: the first slice was refused, and so nothing was placed.
+        """
+        quantities = checks.slices_of(form, self._market, self._config.rules.autoslice_most)
+        first = self.place(account, variety, {**form, "quantity": str(quantities[0])})
+        placed: list[Order | KiteError] = [first]
+        for quantity in quantities[1:]:
+            try:
+                placed.append(self.place(account, variety, {**form, "quantity": str(quantity)}, first.order_id))
+            except KiteError as error:
+                placed.append(error)
+        return placed
 
     def modify(self, account: Account, order_id: str, form: checks.Form) -> Order:
         """Accept a modification of a live order; it takes effect when it reaches the exchange.
@@ -110,18 +144,14 @@ class Desk:
             RateLimited: the order was modified as often as is allowed.
         """
         order = self._order(account, order_id)
-        if order.status not in (Status.OPEN, Status.TRIGGER_PENDING):
+        if order.status not in _CHANGEABLE:
             raise InputRefused(_BUSY.format("modified"))
         most = self._config.limits.modifications_per_order
         if self._config.limits.enabled and most and order.modifications >= most:
             raise RateLimited("Maximum allowed order modifications exceeded.")
         quote = self._market.quotes[order.instrument.token]
         terms = checks.changed(order, form, quote, self._config.rules)
-        order.modifications += 1
-        self._step(order, Status.MODIFY_VALIDATION_PENDING)
-        self._timers.later(
-            self._config.latencies.validation_ms / 1000, lambda: self._validate_change(account, order, terms)
-        )
+        self._lives.begin_change(account, order, terms)
         return order
 
     def cancel(self, account: Account, order_id: str) -> Order:
@@ -132,11 +162,23 @@ class Desk:
             InputRefused: the order is finished or on its way.
         """
         order = self._order(account, order_id)
-        if order.status not in (Status.OPEN, Status.TRIGGER_PENDING):
+        if order.status not in _CHANGEABLE:
             raise InputRefused(_BUSY.format("cancelled"))
-        self._step(order, Status.CANCEL_PENDING)
-        self._timers.later(self._config.latencies.exchange_ms / 1000, lambda: self._cancelled(account, order))
+        self._lives.begin_cancel(account, order)
         return order
+
+    def convert(self, account: Account, form: checks.Form) -> None:
+        """Move a part of a position to another product.
+
+        Raises:
+            InputRefused: the form is wrong, or there is no such position.
+            MarginRefused: too little money for the other product.
+        """
+        converted = convert(account, form, self._market)
+        if form.get("new_product") == "MIS" and self._schedule.is_squared_off(form["exchange"], self._now_ns()):
+            raise InputRefused("Intraday positions of this exchange are squared off already.")
+        converted.apply()
+        self._log.write("position_converted", user_id=account.user_id, **converted.fields())
 
     def _order(self, account: Account, order_id: str) -> Order:
         order = account.orders.get(order_id)
@@ -144,196 +186,49 @@ class Desk:
             raise OrderUnknown
         return order
 
-    def _require_open(self, exchange: str) -> None:
-        if not self._venue.is_open(exchange):
+    def _require_time(self, request: OrderRequest) -> None:
+        exchange = request.instrument.exchange
+        is_open = self._lives.venue.is_open(exchange)
+        if request.variety == "amo":
+            if is_open:
+                raise InputRefused(
+                    "After market orders are accepted while the market is closed. Place a regular order."
+                )
+        elif not is_open:
             # Public logs show this text, code and hint for a regular order outside the session.
             raise InputRefused(
                 "Your order could not be converted to a After Market Order (AMO).", data={"hints": ["switch_to_amo"]}
             )
+        elif request.product == "MIS" and self._schedule.is_squared_off(exchange, self._now_ns()):
+            raise InputRefused("Intraday (MIS) orders are not accepted after the square-off. Use another product.")
 
-    def _new_order(self, account: Account, request: OrderRequest) -> Order:
-        number = next(self._order_ids)
-        now = self._now_ns()
-        order = Order(
-            order_id=str(number),
-            guid=f"01X{number:x}",
-            user_id=account.user_id,
-            request=request,
-            terms=request.terms,
-            placed_ns=now,
-            order_ns=now,
-        )
-        order.limit = self._venue.limit_of(order, request.terms)
-        return order
+    def _fire(self, user_id: str, form: checks.Form) -> Order:
+        return self.place(self._lives.accounts[user_id], "regular", form)
 
-    # The way of an order to the exchange.
-
-    def _validate(self, account: Account, order: Order) -> None:
-        if order.place is Place.DONE:
-            return
-        self._step(order, Status.VALIDATION_PENDING)
-        self._timers.later(self._config.latencies.validation_ms / 1000, lambda: self._check_risk(account, order))
-
-    def _check_risk(self, account: Account, order: Order) -> None:
-        if order.place is Place.DONE:
-            return
-        refusal = holding_refusal(account, order) or margin_refusal(account, order, order.pending, order.limit)
-        if refusal:
-            self._reject(account, order, refusal)
-            return
-        account.block(order)
-        self._step(order, Status.OPEN_PENDING)
-        self._timers.later(self._config.latencies.exchange_ms / 1000, lambda: self._arrive(account, order))
-
-    def _arrive(self, account: Account, order: Order) -> None:
-        if order.place is Place.DONE:
-            return
-        if not self._venue.is_open(order.instrument.exchange):
-            self._reject(account, order, "The market closed before the order reached the exchange.")
-            return
-        now = self._now_ns()
-        order.exchange_order_id = str(next(self._exchange_ids))
-        order.exchange_ns = order.updated_ns = now
-        order.priority = next(self._priorities)
-        if order.terms.waits_for_trigger:
-            self._venue.enter(order, Place.TRIGGER)
-            self._step(order, Status.TRIGGER_PENDING)
-            if self._venue.is_due(order):
-                self.triggered(order)
-        else:
-            self._open(account, order)
-
-    def _open(self, account: Account, order: Order) -> None:
-        """Put the order in the book and let it take what it can reach."""
-        order.limit = self._venue.limit_of(order, order.terms)
-        self._venue.enter(order, Place.BOOK)
-        account.block(order)
-        self._step(order, Status.OPEN)
-        self._sweep(account, order)
-
-    def _sweep(self, account: Account, order: Order) -> None:
-        self._venue.sweep(order)
-        if order.place is not Place.BOOK:
-            return
-        if order.terms.validity == "IOC":
-            self._finish_cancelled(account, order, None)
-        elif order.terms.is_market:
-            # What the band left over stays OPEN as a LIMIT order: https://kite.trade/forum/discussion/comment/52991
-            order.terms = order.with_terms(order_type="LIMIT", price=order.limit, market_protection=0.0)
-            self._step(order, order.status)
-
-    # Modification and cancellation.
-
-    def _validate_change(self, account: Account, order: Order, terms: Terms) -> None:
-        if order.place is Place.DONE:
-            return
-        limit = self._venue.limit_of(order, terms)
-        refusal = margin_refusal(account, order, terms.quantity - order.filled, limit)
-        if refusal:
-            order.message = refusal
-            self._step(order, _standing(order))
-            self._log.write("modification_rejected", **order_fields(order), reason=refusal)
-            return
-        self._step(order, Status.MODIFY_PENDING)
-        self._timers.later(self._config.latencies.exchange_ms / 1000, lambda: self._change(account, order, terms))
-
-    def _change(self, account: Account, order: Order, terms: Terms) -> None:
-        if order.place is Place.DONE:
-            return
-        if terms.quantity <= order.filled:
-            order.message = "The order filled before the modification reached the exchange."
-            self._step(order, _standing(order))
-            return
-        # A smaller quantity keeps its place in the queue; a new price or a larger quantity goes to the end.
-        if terms.price != order.terms.price or terms.quantity > order.terms.quantity:
-            order.priority = next(self._priorities)
-        order.terms, order.updated_ns, order.message = terms, self._now_ns(), None
-        order.limit = self._venue.limit_of(order, terms)
-        account.block(order)
-        self._step(order, Status.MODIFIED)
-        self._log.write("order_modified", **order_fields(order), filled_quantity=order.filled)
-        if terms.waits_for_trigger and not order.triggered:
-            self._venue.enter(order, Place.TRIGGER)
-            self._step(order, Status.TRIGGER_PENDING, send="UPDATE")
-            if self._venue.is_due(order):
-                self.triggered(order)
-        else:
-            self._venue.enter(order, Place.BOOK)
-            self._step(order, Status.OPEN, send="UPDATE")
-            self._sweep(account, order)
-
-    def _cancelled(self, account: Account, order: Order) -> None:
-        if order.place is not Place.DONE:
-            self._finish_cancelled(account, order, None)
-
-    def _finish_cancelled(self, account: Account, order: Order, message: str | None) -> None:
-        order.cancelled, order.updated_ns, order.message = order.pending, self._now_ns(), message
-        self._venue.enter(order, Place.DONE)
-        account.block(order)
-        self._log.write("order_cancelled", **order_fields(order), cancelled_quantity=order.cancelled)
-        self._step(order, Status.CANCELLED, send="CANCELLED")
-
-    def _reject(self, account: Account, order: Order, reason: str) -> None:
-        order.message, order.message_raw = reason, f"RMS:{reason}"
-        self._venue.enter(order, Place.DONE)
-        account.block(order)
-        self._log.write("order_rejected", **order_fields(order), reason=reason)
-        self._step(order, Status.REJECTED, send="REJECTED")
-
-    # What the exchange reports.
+    # What the market and the calendar bring.
 
     def on_ticks(self, tokens: Iterable[int]) -> None:
-        """Let the market's move reach the orders."""
-        self._venue.on_ticks(tokens)
-
-    def triggered(self, order: Order) -> None:
-        """Send a waiting order to the book."""
-        order.triggered = True
-        self._open(self._accounts[order.user_id], order)
-
-    def filled(self, order: Order, price: int, quantity: int) -> None:
-        """Book a trade."""
-        assert 0 < quantity <= order.pending, f"a fill of {quantity} on {order.pending} pending"
-        now = self._now_ns()
-        order.filled += quantity
-        order.filled_value += quantity * price
-        order.updated_ns = order.exchange_ns = now
-        trade = Trade(str(next(self._trade_ids)), order, price, quantity, now)
-        if not order.pending:
-            self._venue.enter(order, Place.DONE)
-        self._accounts[order.user_id].fill(trade)
-        self._log.write("trade", **trade_fields(trade))
-        if order.pending:
-            self._step(order, order.status, send="UPDATE")
-        else:
-            self._step(order, Status.COMPLETE, send="COMPLETE")
+        """Let the market's move reach the orders, the triggers, and what waits for a moment."""
+        ticked = list(tokens)
+        self._lives.venue.on_ticks(ticked)
+        self.gtts.on_ticks(ticked)
+        self._schedule.on_time(self._now_ns())
 
     def close_session(self, exchange: str) -> None:
         """Cancel what is left of the day's orders when an exchange closes."""
-        for order in self._venue.live(exchange):
-            self._finish_cancelled(
-                self._accounts[order.user_id], order, "The order was cancelled by the exchange at the close."
-            )
+        for order in self._lives.venue.live(exchange):
+            account = self._lives.accounts[order.user_id]
+            self._lives.finish_cancelled(account, order, "The order was cancelled by the exchange at the close.")
 
     def close_day(self) -> None:
-        """Settle all accounts; the order book of the new day is empty."""
-        for account in self._accounts.values():
+        """Settle all accounts; the order book of the new day holds only after-market orders."""
+        for account in self._lives.accounts.values():
             account.close_day()
+        self._schedule.new_day(day_of(self._now_ns()))
 
     def empty_book(self, account: Account) -> None:
-        """Forget every order of an account without a word to its client."""
+        """Forget every order and trigger of an account without a word to its client."""
         for order in account.orders.values():
-            self._venue.enter(order, Place.DONE)
-
-    def _step(self, order: Order, status: Status, send: str | None = None) -> None:
-        """Show a status, write it down, and tell the client if this kind of change is told."""
-        order.status, order.order_ns = status, self._now_ns()
-        order.record()
-        self._log.write("order_update", **update_fields(order, send))
-        if send is not None:
-            for listener in self.listeners:
-                listener(self._accounts[order.user_id], order, send)
-
-
-def _standing(order: Order) -> Status:
-    return Status.TRIGGER_PENDING if order.place is Place.TRIGGER else Status.OPEN
+            self._lives.venue.enter(order, Place.DONE)
+        self._schedule.forget(account.user_id)
+        self.gtts.forget(account.user_id)

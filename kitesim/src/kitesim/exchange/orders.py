@@ -20,6 +20,7 @@ class Status(StrEnum):
     """What the order book shows."""
 
     RECEIVED = "PUT ORDER REQ RECEIVED"
+    AMO_RECEIVED = "AMO REQ RECEIVED"
     VALIDATION_PENDING = "VALIDATION PENDING"
     OPEN_PENDING = "OPEN PENDING"
     OPEN = "OPEN"
@@ -59,6 +60,8 @@ class Terms:
     disclosed_quantity: int = 0
     market_protection: float = 0.0
     """Percent; -1 is Kite's own band; 0 is none."""
+    validity_ttl: int = 0
+    """Minutes that a TTL order lives."""
 
     @property
     def waits_for_trigger(self) -> bool:
@@ -72,6 +75,28 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Iceberg:
+    """Which leg of an iceberg an order is, from 1, and the quantities of all legs."""
+
+    leg: int
+    quantities: tuple[int, ...]
+
+    def following(self) -> "Iceberg | None":
+        """Return the leg after this one, or None after the last."""
+        return Iceberg(self.leg + 1, self.quantities) if self.leg < len(self.quantities) else None
+
+    def row(self) -> dict[str, object]:
+        """Return `meta.iceberg` of orders.json in zerodha/kiteconnect-mocks."""
+        return {
+            "leg": self.leg,
+            "legs": len(self.quantities),
+            "leg_quantity": self.quantities[self.leg - 1],
+            "total_quantity": sum(self.quantities),
+            "remaining_quantity": sum(self.quantities[self.leg :]),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
     """A checked request to place an order."""
 
@@ -81,6 +106,9 @@ class OrderRequest:
     product: str
     terms: Terms
     tag: str | None = None
+    iceberg: Iceberg | None = None
+    parent_order_id: str | None = None
+    """The first order of those that were made of one request: slices and later legs."""
 
     @property
     def is_buy(self) -> bool:
@@ -148,7 +176,7 @@ class Order:
             "placed_by": self.user_id,
             "order_id": self.order_id,
             "exchange_order_id": self.exchange_order_id,
-            "parent_order_id": None,
+            "parent_order_id": request.parent_order_id,
             "status": self.status.value,
             "status_message": self.message,
             "status_message_raw": self.message_raw,
@@ -163,7 +191,7 @@ class Order:
             "order_type": terms.order_type,
             "transaction_type": request.transaction_type,
             "validity": terms.validity,
-            "validity_ttl": 0,
+            "validity_ttl": terms.validity_ttl,
             "product": request.product,
             "quantity": terms.quantity,
             "disclosed_quantity": terms.disclosed_quantity,
@@ -174,7 +202,7 @@ class Order:
             "pending_quantity": 0 if self.status in (Status.COMPLETE, Status.REJECTED) else self.pending,
             "cancelled_quantity": self.cancelled,
             "market_protection": terms.market_protection,
-            "meta": {},
+            "meta": {} if request.iceberg is None else {"iceberg": request.iceberg.row()},
             "tag": request.tag,
             "guid": self.guid,
         }

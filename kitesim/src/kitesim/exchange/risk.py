@@ -24,3 +24,17 @@ def holding_refusal(account: Account, order: Order) -> str | None:
     if order.pending <= sellable:
         return None
     return f"Insufficient holdings. {order.pending} to sell, {sellable} available. Check the orderbook."
+
+
+def unauthorised(account: Account, order: Order) -> int:
+    """Return how many of the held shares that this order would deliver are not authorised for sale today.
+
+    Shares bought today need none. https://kite.trade/docs/connect/v3/portfolio/#holdings-authorisation
+    """
+    if order.is_buy or order.request.product != "CNC":
+        return 0
+    token = order.instrument.token
+    holding = account.holdings.get(token)
+    left = account.sellable(order.instrument) - order.pending
+    delivered = (holding.quantity if holding is not None else 0) - left
+    return max(delivered - account.authorised.quantities.get(token, 0), 0)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from kitesim.calendars import Calendar
+from kitesim.config import PriceProtection
 from kitesim.exchange.matching import crossed, is_triggered, protection_band, take
 from kitesim.exchange.orders import Order, Place, Terms
+from kitesim.exchange.protections import protected
 from kitesim.market.market import Market
 
 
@@ -27,11 +29,19 @@ class Reports(Protocol):
 class Venue:
     """The books of all instruments."""
 
-    def __init__(self, market: Market, calendar: Calendar, now_ns: Callable[[], int], reports: Reports) -> None:
+    def __init__(
+        self,
+        market: Market,
+        calendar: Calendar,
+        now_ns: Callable[[], int],
+        reports: Reports,
+        protection: PriceProtection,
+    ) -> None:
         self._market = market
         self._calendar = calendar
         self._now_ns = now_ns
         self._reports = reports
+        self._protection = protection
         self._waiting: dict[int, dict[str, Order]] = {}
         self._resting: dict[int, dict[str, Order]] = {}
 
@@ -68,9 +78,19 @@ class Venue:
         quote, instrument = self._market.quotes[order.instrument.token], order.instrument
         base = terms.trigger_price if terms.waits_for_trigger and not order.triggered else quote.last
         band = protection_band(terms.market_protection, base, instrument.instrument_type in ("CE", "PE"))
+        low, high = protected(instrument, base, self._protection)
         if order.is_buy:
-            return min(int(base * (1 + band)) // instrument.tick * instrument.tick, quote.upper_circuit)
-        return max(-(int(-base * (1 - band)) // instrument.tick) * instrument.tick, quote.lower_circuit)
+            limit = min(int(base * (1 + band)) // instrument.tick * instrument.tick, quote.upper_circuit)
+            return limit if high is None else min(limit, high)
+        limit = max(-(int(-base * (1 - band)) // instrument.tick) * instrument.tick, quote.lower_circuit)
+        return limit if low is None else max(limit, low)
+
+    def is_protected_from(self, order: Order, limit: int) -> bool:
+        """Tell whether the limit price protection keeps this limit out now."""
+        low, high = protected(order.instrument, self._market.quotes[order.instrument.token].last, self._protection)
+        if order.is_buy:
+            return high is not None and limit > high
+        return low is not None and limit < low
 
     def is_due(self, order: Order) -> bool:
         """Tell whether the trigger of an order is reached already."""

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from kitesim.errors import ControlRefused, KiteError, NotServed
 from kitesim.simulator import Simulator
-from kitesim.web import calculators, control, login, orders, others, portfolio, quotes, sessions
+from kitesim.web import calculators, control, gtts, login, orders, others, portfolio, quotes, sessions
 from kitesim.web.control import CONTROL_TOKEN
 from kitesim.web.replies import SIMULATOR, USER, failure
 from kitesim.web.streaming import is_upgrade, stream
@@ -76,7 +76,7 @@ def build(simulator: Simulator, control_token: str | None) -> web.Application:
     application[SIMULATOR] = simulator
     application[CONTROL_TOKEN] = control_token or ""
     router = application.router
-    for module in (login, sessions, orders, portfolio, calculators, quotes, others, control):
+    for module in (login, sessions, orders, portfolio, gtts, calculators, quotes, others, control):
         module.add_routes(router)
     router.add_get("/", front)
     router.add_get("/ws", only_stream)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from kitesim.errors import OrderUnknown
+from kitesim.clocks import machine_unix_ns
+from kitesim.errors import KiteError, OrderUnknown
 from kitesim.exchange.orders import Order
 from kitesim.limits import RequestClass
 from kitesim.web.replies import Call, route, success, success_text
@@ -13,7 +14,7 @@ from kitesim.web.replies import Call, route, success, success_text
 
 def _order(call: Call) -> Order:
     order = call.account.orders.get(call.segment("order_id"))
-    if order is None:
+    if order is None or call.simulator.faults.hides(order.order_id, machine_unix_ns()):
         raise OrderUnknown
     return order
 
@@ -23,9 +24,28 @@ def _rows(rows: Iterable[str]) -> web.Response:
 
 
 async def place(call: Call) -> web.Response:
-    """Serve `POST /orders/{variety}`."""
-    order = call.simulator.desk.place(call.account, call.segment("variety"), await call.form())
-    return success({"order_id": order.order_id})
+    """Serve `POST /orders/{variety}`; with `autoslice` in one of the two shapes that are on record."""
+    variety, fields, desk = call.segment("variety"), await call.form(), call.simulator.desk
+    if fields.get("autoslice", "").lower() != "true":
+        order = desk.place(call.account, variety, fields)
+        iceberg = order.request.iceberg
+        if iceberg is not None:
+            call.simulator.limiter.add_to_day(call.user.user_id, len(iceberg.quantities) - 1)
+        return success({"order_id": order.order_id})
+    placed = desk.place_sliced(call.account, variety, fields)
+    call.simulator.limiter.add_to_day(call.user.user_id, len(placed) - 1)
+    slices = [_slice(each) for each in placed]
+    if call.simulator.config.rules.autoslice_shape == "flat":
+        return success(slices)
+    # autoslice_response.json of zerodha/kiteconnect-mocks; that the parent is the first slice is an assumption.
+    return success(slices[0] | {"children": slices[1:]})
+
+
+def _slice(placed: Order | KiteError) -> dict[str, object]:
+    if isinstance(placed, Order):
+        return {"order_id": placed.order_id}
+    error = {"code": placed.status, "error_type": placed.error_type, "message": placed.message, "data": placed.data}
+    return {"error": error}
 
 
 async def modify(call: Call) -> web.Response:
@@ -42,7 +62,9 @@ async def cancel(call: Call) -> web.Response:
 
 async def book(call: Call) -> web.Response:
     """Serve `GET /orders`: the day's orders, oldest first."""
-    return _rows(order.history[-1] for order in call.account.orders.values())
+    faults, now = call.simulator.faults, machine_unix_ns()
+    orders = (order for order in call.account.orders.values() if not faults.hides(order.order_id, now))
+    return _rows(order.history[-1] for order in orders)
 
 
 async def history(call: Call) -> web.Response:

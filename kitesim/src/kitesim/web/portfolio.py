@@ -20,6 +20,12 @@ async def positions(call: Call) -> web.Response:
     return success(call.account.position_rows())
 
 
+async def convert(call: Call) -> web.Response:
+    """Serve `PUT /portfolio/positions`: position conversion."""
+    call.simulator.desk.convert(call.account, await call.form())
+    return success(True)
+
+
 async def holdings(call: Call) -> web.Response:
     """Serve `GET /portfolio/holdings`."""
     return success(call.account.holding_rows())
@@ -69,4 +75,5 @@ def add_routes(router: web.UrlDispatcher) -> None:
         ("/portfolio/holdings/auctions", auctions),
     ):
         router.add_get(path, route(handler, RequestClass.OTHER))
+    router.add_put("/portfolio/positions", route(convert, RequestClass.OTHER))
     router.add_post("/portfolio/holdings/authorise", route(authorise, RequestClass.OTHER))
