@@ -281,6 +281,20 @@ def test_a_gate_that_closed_is_no_refusal() -> None:
     assert OrderWatcher(world.bracket).is_protected
 
 
+def test_a_broker_that_counts_too_much_is_no_reason_to_exit() -> None:
+    """429 says nothing about the stop: it is tried again until it stands, and entries wait a minute."""
+    world = entering()
+    world.fate = lambda call: "rate_limited" if isinstance(call, PlaceOrder) and call.leg is Leg.STOP else "ok"
+    fill_entry(world, 65)
+    world.run(4)
+
+    assert world.bracket.exiting == ""
+    assert world.state.control.limited_at > 0
+    world.fate = lambda _: "ok"
+    world.run(4)
+    assert OrderWatcher(world.bracket).is_protected
+
+
 @pytest.mark.parametrize("wait", [100 * MILLISECOND, SECOND])
 def test_a_refused_cancel_decides_nothing(wait: int) -> None:
     """`Already complete` and `unknown` are both refusals: only a row of the broker's ends an order."""

@@ -28,6 +28,7 @@ from trader.domain.engine import replay, step
 from trader.domain.events import (
     BookRead,
     ClockTick,
+    CommitRefused,
     Committed,
     Event,
     FeedChanged,
@@ -166,6 +167,10 @@ class World:
     pushes: bool = True
     answers_reads: bool = True
     commits: bool = True
+    refuses_risk: bool = False
+    """Whether the store refuses what adds risk: a kill that this process has not heard of, or a database that is away."""
+    emergency: list[Record] = field(default_factory=list)
+    """What was journalled without the database."""
     instruments: tuple[Instrument, ...] = field(default_factory=lambda: (nifty(),))
     profile: RiskProfile = field(default_factory=profile)
 
@@ -181,30 +186,49 @@ class World:
         self.effects.extend(effects)
         orders: list[Call] = []
         for effect in effects:
-            match effect:
-                case Persist():
-                    self.journal.extend(effect.records)
-                case PlaceOrder() | ModifyOrder() | CancelOrder():
-                    orders.append(effect)
-                    self.sent.append((self.now, effect))
-                case ReadBook():
-                    self.reads.append(("book", self.now))
-                case ReadPositions():
-                    self.reads.append(("positions", self.now))
-                case ReadFunds():
-                    self.reads.append(("funds", self.now))
-                case EngageKill():
-                    self.calls_for_kill(effect)
-                case GuardTripped() | Announce():
-                    pass
+            if isinstance(effect, PlaceOrder | ModifyOrder | CancelOrder):
+                orders.append(effect)
+                self.sent.append((self.now, effect))
+            else:
+                self.take(effect)
         if self.replays_always:
             self.check_replay()
         if orders and self.commits:
+            orders = self.refuse_risk(orders)
             tags = tuple(order.tag for order in orders if isinstance(order, PlaceOrder))
             self.calls.extend(orders)
             if tags:
                 self.feed(Committed(self.now, self.market_time, tags))
         return effects
+
+    def take(self, effect: Effect) -> None:
+        match effect:
+            case Persist():
+                self.journal.extend(effect.records)
+                if self.state.control.standing is Standing.LEASE_ONLY:
+                    self.emergency.extend(effect.records)
+            case ReadBook():
+                self.reads.append(("book", self.now))
+            case ReadPositions():
+                self.reads.append(("positions", self.now))
+            case ReadFunds():
+                self.reads.append(("funds", self.now))
+            case EngageKill():
+                self.calls_for_kill(effect)
+
+    def refuse_risk(self, orders: list[Call]) -> list[Call]:
+        """Take out what the store refuses; its records stand, its orders never existed."""
+        refused = [each for each in orders if isinstance(each, PlaceOrder) and each.adds_risk and self.refuses_risk]
+        if refused:
+            tags = tuple(each.tag for each in refused)
+            self.feed(CommitRefused(self.now, self.market_time, tags, "killed"))
+        return [each for each in orders if each not in refused]
+
+    def lose_emergency_journal(self) -> None:
+        """The disk of the dead pod took it along."""
+        lost = {id(record) for record in self.emergency}
+        self.journal[:] = [record for record in self.journal if id(record) not in lost]
+        self.emergency.clear()
 
     def check_replay(self) -> None:
         """I16: the journal alone gives the durable part."""
@@ -238,8 +262,9 @@ class World:
         fate = self.fate(call)
         at, market = self.now, self.market_time
         if isinstance(call, PlaceOrder):
-            if fate in ("refused", "gate"):
-                self.feed(PlaceRefused(at, market, call.tag, "RMS: refused", by_gate=fate == "gate"))
+            if fate in ("refused", "gate", "rate_limited"):
+                kind = "refused" if fate == "gate" else fate
+                self.feed(PlaceRefused(at, market, call.tag, "RMS: refused", by_gate=fate == "gate", kind=kind))
                 return
             order_id = self.exchange.place(call) if fate in ("ok", "unanswered") else None
             if fate == "ok" and order_id is not None:
@@ -252,7 +277,8 @@ class World:
         if fate in ("ok", "unanswered"):
             problem = self.exchange.modify(call) if isinstance(call, ModifyOrder) else self.exchange.cancel(call)
         outcome = "unknown" if fate in ("lost", "unanswered") else "refused" if problem else "accepted"
-        self.feed(MutationReply(at, market, call.tag, operation, outcome, problem))
+        kind = fate if fate == "rate_limited" else "refused"
+        self.feed(MutationReply(at, market, call.tag, operation, outcome, problem, kind))
 
     def answer(self, what: str, requested_at: MachineTime) -> None:
         at, market = self.now, self.market_time

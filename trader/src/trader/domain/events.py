@@ -97,6 +97,9 @@ class PlaceRefused:
     tag: Tag
     message: str
     by_gate: bool = False
+    kind: str = "refused"
+    """`refused`: the broker or the exchange does not want this order. `rate_limited`, `token_dead`, `gate_closed`: it was not
+    even looked at, which says nothing about the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class MutationReply:
     outcome: str
     """`accepted`, `refused` or `unknown`."""
     message: str
+    kind: str = "refused"
+    """Of a refusal, as in `PlaceRefused`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from trader.domain.state import ForeignPolicy
 from trader.domain.strategies import Intent
 from trader.domain.tags import intent_id
 from trader.domain.turn import Turn
-from trader.domain.values import GuardCode, IntentId, OrderStatus, Paise, Standing, TradingState
+from trader.domain.values import SECOND, GuardCode, IntentId, OrderStatus, Paise, Standing, TradingState
 
 # Calls that closing one bracket may need at the worst: its entry's cancel, the exit, the target's cancel, and one reprice.
 _CALLS_TO_FLATTEN = 4
+# Users report that a 429 lasts to the end of the broker's minute (kite.trade/forum, 11404).
+_LIMITED_FOR = 60 * SECOND
 _NO_SIZING = Sizing(0, 0, 0)
 
 
@@ -224,6 +226,9 @@ def _flatten_budget(case: Case) -> str:
 
 
 def _rate_limit(case: Case) -> str:
+    limited_at = case.turn.control.limited_at
+    if limited_at and case.turn.now - limited_at < _LIMITED_FOR:
+        return "the broker counted too many calls within this minute"
     reserve = case.turn.settings.tactics.entry_reserve_per_second
     left = case.turn.budget().second
     return "" if left > reserve else f"{left} calls are left this second, {reserve} belong to exits"

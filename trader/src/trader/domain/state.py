@@ -294,6 +294,8 @@ class Control:
     """When a fill that is not ours was last told: the positions are read until they say what it did."""
     filled_at: Mapping[InstrumentKey, MachineTime] = field(default_factory=dict)
     """When we last learned of a fill of ours."""
+    limited_at: MachineTime = _NO_TIME
+    """When the broker last counted too many calls: it goes on refusing until its minute is over."""
     sends: Sends = field(default_factory=Sends)
 
 

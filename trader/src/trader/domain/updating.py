@@ -65,7 +65,9 @@ def on_place_refused(turn: Turn, event: PlaceRefused) -> None:
     order = find_order(turn, event.tag)
     if order is None or order.order_id is not None or order.status.is_terminal:
         return
-    status = OrderStatus.ABSENT if event.by_gate else OrderStatus.REJECTED
+    was_judged = event.kind == "refused" and not event.by_gate
+    status = OrderStatus.REJECTED if was_judged else OrderStatus.ABSENT
+    _note_limit(turn, event.kind)
     turn.record(changed(order, turn.market_time, status=status, message=event.message))
     turn.announce("order_refused", tag=order.tag, leg=order.leg.value, message=event.message)
     _touch(turn, order)
@@ -92,6 +94,10 @@ def on_mutation_reply(turn: Turn, event: MutationReply) -> None:
         return
     turn.change_control(touched_at=turn.now)
     if event.outcome == "unknown" or (event.outcome == "accepted" and event.operation == "cancel"):
+        return
+    if event.outcome == "refused" and event.kind != "refused":
+        # Not looked at: the same call goes out again when its answer is overdue.
+        _note_limit(turn, event.kind)
         return
     if event.outcome == "accepted":
         if not order.status.is_terminal:
@@ -213,6 +219,12 @@ def note_foreign(turn: Turn, row: BrokerOrder) -> None:
         turn.change_control(foreign_orders=with_entry(foreign, row.order_id, row))
     if row.filled_quantity:
         turn.change_control(position_agreements=0, foreign_moved_at=turn.now)
+
+
+def _note_limit(turn: Turn, kind: str) -> None:
+    if kind == "rate_limited":
+        turn.change_control(limited_at=turn.now)
+        turn.announce("rate_limited")
 
 
 def _notice_reversal(turn: Turn, order: Order) -> None:
