@@ -165,13 +165,15 @@ class ElectorThread:
             return Conflicted()
         except (LeaseAway, LeaseMissing) as failure:
             log.warning("lease_unwritable", reason=str(failure), phase=self._elector.phase)
-            self._telemetry.leader(is_leader=self._machine_time() < self._elector.deadline)
             return Silent()
         self._telemetry.leader(is_leader=record.holder != "")
         return Wrote(record, sent_at)
 
     def _observe(self, seen: Observation) -> None:
-        self._elector, signals = observe(self._elector, seen, self._machine_time())
+        now = self._machine_time()
+        self._elector, signals = observe(self._elector, seen, now)
+        if isinstance(seen, Silent):  # nobody has to answer for the deadline to pass
+            self._telemetry.leader(is_leader=now < self._elector.deadline)
         for signal in signals:
             match signal:
                 case Signal.LOST:

@@ -1,0 +1,172 @@
+"""Lease and own session over the wire of an API server."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.component.trader.api_server import LEASE, SESSIONS, ApiServer
+from trader.adapters.kubernetes_lease import KubernetesLease
+from trader.adapters.kubernetes_session import KubernetesSession, wishes
+from trader.engine.ports import LeaseAway, LeaseConflict, LeaseMissing, LeaseWrite, Wishes
+
+pytestmark = pytest.mark.component
+
+NAME = "account-ab1234"
+PATH = f"{LEASE}/{NAME}"
+SESSION = f"{SESSIONS}/index-intraday"
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    """An API server with the operator's empty Lease."""
+    server = ApiServer()
+    metadata = {"name": NAME, "namespace": "desk", "uid": "lease-uid", "labels": {"kept": "yes"}}
+    server.put(PATH, {"metadata": metadata, "spec": {"strategy": "unknown to us"}}, "ADDED")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def lease(api: ApiServer) -> Iterator[KubernetesLease]:
+    adapter = KubernetesLease(api.new_client, "desk", NAME, request_seconds=0.5)
+    yield adapter
+    adapter.close()
+
+
+def test_what_the_leader_writes_is_what_the_seams_say(api: ApiServer, lease: KubernetesLease) -> None:
+    """Holder, duration, transitions, annotations; what others wrote on the object stays."""
+    empty = lease.read()
+    assert (empty.uid, empty.holder, empty.duration_seconds, empty.transitions, empty.revoke) == (
+        "lease-uid",
+        "",
+        0,
+        0,
+        "",
+    )
+    taken = lease.write(LeaseWrite(empty, "trader-0_uid0_boot", 15, {"tradeops.dev/epoch": "7"}))
+    renewed = lease.write(LeaseWrite(taken, "trader-0_uid0_boot", 15, {"tradeops.dev/trading-state": "LIVE"}))
+    stored = api.objects[PATH]
+    assert stored["spec"]["holderIdentity"] == "trader-0_uid0_boot"
+    assert (stored["spec"]["leaseDurationSeconds"], stored["spec"]["leaseTransitions"]) == (15, 1)
+    assert stored["spec"]["acquireTime"] < stored["spec"]["renewTime"]
+    assert stored["spec"]["strategy"] == "unknown to us"
+    assert stored["metadata"]["labels"] == {"kept": "yes"}
+    assert stored["metadata"]["annotations"] == {"tradeops.dev/epoch": "7", "tradeops.dev/trading-state": "LIVE"}
+
+    released = lease.write(LeaseWrite(renewed, "", 1, {}))
+    assert (released.holder, released.duration_seconds, released.transitions) == ("", 1, 1)
+    assert api.objects[PATH]["metadata"]["annotations"]["tradeops.dev/epoch"] == "7"
+
+
+def test_a_write_over_another_version_is_a_conflict(api: ApiServer, lease: KubernetesLease) -> None:
+    """Whoever wrote in between is never overwritten, and a base that was not read last is not even sent."""
+    first = lease.read()
+    api.put(PATH, api.objects[PATH])
+    with pytest.raises(LeaseConflict):
+        lease.write(LeaseWrite(first, "me", 15, {}))
+    lease.read()
+    sent = len(api.requests)
+    with pytest.raises(LeaseConflict):
+        lease.write(LeaseWrite(first, "me", 15, {}))
+    assert len(api.requests) == sent
+
+
+def test_a_missing_lease_is_told_apart_from_silence(api: ApiServer, lease: KubernetesLease) -> None:
+    """404 is missing; 403, 429, 5xx and time-outs are away, in time, and none is tried again behind our back."""
+    lease.read()
+    for status in (403, 429, 500, 503, 0):
+        api.statuses.append(status)
+        began, sent = time.monotonic(), len(api.requests)
+        with pytest.raises(LeaseAway):
+            lease.read()
+        assert time.monotonic() - began < 1.0
+        assert len(api.requests) == sent + 1
+    del api.objects[PATH]
+    with pytest.raises(LeaseMissing):
+        lease.read()
+
+
+def test_a_release_is_seen_by_the_watch(api: ApiServer, lease: KubernetesLease) -> None:
+    """Each change is told with its version; closing ends a watch that hears nothing."""
+    heard: queue.Queue[str] = queue.Queue()
+
+    def listen() -> None:
+        try:
+            for version in lease.changes():
+                heard.put(version)
+        except LeaseAway:
+            heard.put("away")
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    _until(lambda: bool(api.watches))
+    assert heard.empty()
+    stored = api.put(PATH, api.objects[PATH])
+    assert heard.get(timeout=2) == stored["metadata"]["resourceVersion"]
+    lease.close()
+    assert heard.get(timeout=2) == "away"
+    thread.join(2)
+    assert not thread.is_alive()
+
+
+def session(generation: int, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": "index-intraday", "namespace": "desk", "uid": "session-uid", "generation": generation}
+    return {"metadata": metadata, "spec": {"mode": "Live", **spec}}
+
+
+def test_the_session_s_wishes_are_read_as_they_stand() -> None:
+    """Absent parts mean their defaults; a deletion is a wish to reduce."""
+    plain = wishes(session(3))
+    assert (plain.live, plain.suspended, plain.deleting) == (True, False, False)
+    assert (plain.kill_switch.engaged, plain.kill_switch.release, plain.kill_switch.generation) == (False, "", 3)
+    busy = session(4, mode="Paper", suspend=True, killSwitch={"engaged": True, "reason": "enough", "release": None})
+    busy["metadata"]["deletionTimestamp"] = "2026-11-23T09:15:00Z"
+    heard = wishes(busy)
+    assert (heard.live, heard.suspended, heard.deleting) == (False, True, True)
+    assert (heard.kill_switch.engaged, heard.kill_switch.reason, heard.kill_switch.session_uid) == (
+        True,
+        "enough",
+        "session-uid",
+    )
+
+
+def test_a_watch_goes_on_through_everything_that_ends_watches(api: ApiServer) -> None:
+    """Its time, 410 Gone, a refused list: the next change is heard all the same, bookmarks are not wishes, close ends it."""
+    heard: queue.Queue[Wishes] = queue.Queue()
+    api.put(SESSION, session(1), "ADDED")
+    watch = KubernetesSession(api.new_client, "desk", "index-intraday")
+    thread = threading.Thread(target=watch.watch, args=(heard.put, lambda: False), daemon=True)
+    thread.start()
+    assert heard.get(timeout=2).kill_switch.generation == 1
+    _until(lambda: bool(api.watches))
+    api.tell({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "999"}}})
+    api.put(SESSION, session(2, killSwitch={"engaged": True}))
+    assert heard.get(timeout=2).kill_switch.engaged
+
+    _until(lambda: _watches(api) == 1)
+    api.tell(None)
+    _until(lambda: _watches(api) == 2 and len(api.watches) == 1)
+    api.statuses.append(503)
+    api.tell({"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}})
+    api.put(SESSION, session(3))
+    _until(lambda: not heard.empty() and heard.get().kill_switch.generation == 3)
+    _until(lambda: _watches(api) == 3 and bool(api.watches))
+
+    watch.close()
+    thread.join(3)
+    assert not thread.is_alive()
+
+
+def _watches(api: ApiServer) -> int:
+    return sum("watch=true" in each for each in api.requests)
+
+
+def _until(holds: Callable[[], bool], seconds: float = 8.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        threading.Event().wait(0.01)

@@ -1,0 +1,124 @@
+"""What comes of calls to the broker, as events."""
+
+import asyncio
+
+from tests.component.trader.orders import cancel, place
+from tests.unit.trader.engine.fakes import FakeBroker, Tally
+from tests.unit.trader.engine.virtual_time import VirtualClock, run_virtually
+from trader.domain.effects import ReadBook, ReadFunds, ReadPositions
+from trader.domain.events import (
+    BookRead,
+    Event,
+    FundsRead,
+    MutationReply,
+    PlaceAccepted,
+    PlaceRefused,
+    PlaceUnknown,
+    PositionsRead,
+    ReadFailed,
+)
+from trader.domain.values import SECOND, Epoch, IntentId, Leg, MachineTime, Tag
+from trader.engine.gate import OrderGate
+from trader.engine.ports import RateLimited, Refused, Unknown
+from trader.engine.sending import Sender
+
+ENTRY, STOP = place(1), place(1, leg=Leg.STOP)
+
+
+class Bench:
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.gate = OrderGate(clock.machine_time)
+        self.gate.open(self.gate.begin(), Epoch(1), MachineTime(clock.machine_time() + 8 * SECOND), killed=False)
+        self.broker = FakeBroker(self.gate, clock)
+        self.events: list[Event] = []
+        self.marks: list[tuple[Tag, str]] = []
+        self.tally = Tally()
+        self.sender = Sender(
+            self.broker, clock, self.tally, self.events.append, lambda tag, state: self.marks.append((tag, state))
+        )
+
+
+def test_orders_leave_side_by_side_and_each_answer_is_one_event() -> None:
+    """Accepted, refused, in doubt: told apart, none repeated."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        target = place(1, leg=Leg.TARGET)
+        bench.broker.failures = {
+            STOP.tag: RateLimited("429"),
+            target.tag: Unknown("timed out"),
+            "cancel": Refused("gone"),
+        }
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.send(tasks, Epoch(1), [ENTRY, STOP, target, cancel(ENTRY)], clock.machine_time())
+            assert bench.sender.in_flight == 4
+        kinds = {type(each): each for each in bench.events}
+        assert (len(bench.events), bench.sender.in_flight) == (4, 0)
+        assert {round(second, 3) for second, *_ in bench.broker.sent} == {0.0}
+        accepted, refused, doubt, reply = (
+            kinds[kind] for kind in (PlaceAccepted, PlaceRefused, PlaceUnknown, MutationReply)
+        )
+        assert isinstance(accepted, PlaceAccepted)
+        assert isinstance(refused, PlaceRefused)
+        assert isinstance(doubt, PlaceUnknown)
+        assert isinstance(reply, MutationReply)
+        assert (accepted.tag, refused.tag, refused.by_gate, doubt.tag) == (ENTRY.tag, STOP.tag, False, target.tag)
+        assert (reply.operation, reply.outcome) == ("cancel", "refused")
+        assert sorted(bench.marks) == sorted([(ENTRY.tag, "answered"), (STOP.tag, "answered"), (target.tag, "unknown")])
+        assert ("place", "rate_limited") in bench.tally.performances
+
+    run_virtually(main)
+
+
+def test_what_the_gate_refuses_is_certain_and_said_so() -> None:
+    """No byte left: the domain may plan anew without doubt."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        bench.gate.cut()
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.send(tasks, Epoch(1), [ENTRY], clock.machine_time())
+        (event,) = bench.events
+        assert isinstance(event, PlaceRefused)
+        assert (event.by_gate, bench.broker.sent) == (True, [])
+
+    run_virtually(main)
+
+
+def test_a_proof_grown_old_on_the_way_adds_no_risk_and_still_protects() -> None:
+    """Committed long ago: an entry dies at the gate, a stop passes by the Lease."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        checked_at = clock.machine_time()
+        await asyncio.sleep(1.5)
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.send(tasks, Epoch(1), [place(1, intent=IntentId("0000000B")), STOP], checked_at)
+        assert [tag for _, _, tag, _ in bench.broker.sent] == [STOP.tag]
+
+    run_virtually(main)
+
+
+def test_a_read_under_way_is_not_asked_again_and_says_when_it_was_sent() -> None:
+    """`requested_at` is from before the request: what happened later is not judged by it."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        began = clock.machine_time()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(3):
+                for effect in (ReadBook(), ReadPositions(), ReadFunds()):
+                    bench.sender.read(tasks, effect)
+        assert sorted(bench.broker.reads) == ["book", "funds", "positions"]
+        assert {type(each) for each in bench.events} == {BookRead, PositionsRead, FundsRead}
+        asked = [each.requested_at for each in bench.events if isinstance(each, BookRead | PositionsRead)]
+        assert asked == [began, began]
+        bench.broker.failures["book"] = Unknown("timed out")
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.read(tasks, ReadBook())
+        failed = bench.events[-1]
+        assert isinstance(failed, ReadFailed)
+        assert (failed.what, failed.message) == ("book", "timed out")
+
+    run_virtually(main)
