@@ -8,12 +8,13 @@ from trader.domain.brackets import live_orders
 from trader.domain.effects import ReadBook, ReadFunds, ReadPositions
 from trader.domain.evolving import evolve
 from trader.domain.flattening import Flatness, flatness
-from trader.domain.state import ReadTrack
+from trader.domain.state import ReadTrack, Track
 from trader.domain.turn import Turn
-from trader.domain.values import MILLISECOND, SECOND, OrderStatus, Standing, TradingState
+from trader.domain.values import MILLISECOND, SECOND, OrderStatus, Standing
 
 _DOUBT_READ_FIRST = 250 * MILLISECOND
 _DOUBT_READ_LAST = 2 * SECOND
+_REFUSAL_NEWS = 5 * SECOND
 
 
 def ask_reads(turn: Turn) -> None:
@@ -57,12 +58,17 @@ def is_unsettled(turn: Turn) -> bool:
     control = turn.control
     if control.agreements < control.agreements_needed:
         return True
-    if any(track.mutation is not None or track.mutation_refusals for track in control.tracks.values()):
+    if any(_awaits_word(turn, track) for track in control.tracks.values()):
         return True
-    wants_flat = turn.is_killed or control.trading_state in (TradingState.REDUCING, TradingState.HALTED)
-    if wants_flat or any(bracket.exiting for bracket in turn.durable.open.values()):
-        return flatness(turn) is not Flatness.PROVED
+    if turn.is_killed or any(bracket.exiting for bracket in turn.durable.open.values()):
+        # While only doubt is left, the book is looked at as often as doubt asks for.
+        return flatness(turn) in (Flatness.NOT_FLAT, Flatness.UNPROVED)
     return False
+
+
+def _awaits_word(turn: Turn, track: Track) -> bool:
+    """A modify or cancel in flight, or one refused a moment ago: the book knows why."""
+    return track.mutation is not None or (track.mutation_refusals > 0 and turn.now - track.changed_at < _REFUSAL_NEWS)
 
 
 def _doubt_pace(turn: Turn) -> int:

@@ -72,7 +72,7 @@ class Timing:
     """How long a triggered stop-limit may sit unfilled before it is repriced."""
     recovering_read: int = 300 * MILLISECOND
     """Pause between the reads of a recovery, a flatten or a suspicion."""
-    suspicious_read: int = 100 * MILLISECOND
+    suspicious_read: int = 250 * MILLISECOND
     """The same while somebody else may have closed what is ours."""
     working_read: int = 2 * SECOND
     idle_read: int = 10 * SECOND
@@ -290,6 +290,8 @@ class Control:
     """Position differences that one read showed; a book and a second read make them count."""
     foreign_orders: Mapping[BrokerOrderId, BrokerOrder] = field(default_factory=dict)
     """Working orders of the account that are not ours."""
+    foreign_fills: Mapping[BrokerOrderId, int] = field(default_factory=dict)
+    """What each order that is not ours has traded, so that the same fill in every book is news once."""
     foreign_moved_at: MachineTime = _NO_TIME
     """When a fill that is not ours was last told: the positions are read until they say what it did."""
     filled_at: Mapping[InstrumentKey, MachineTime] = field(default_factory=dict)

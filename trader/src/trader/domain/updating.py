@@ -217,8 +217,13 @@ def note_foreign(turn: Turn, row: BrokerOrder) -> None:
         if row.order_id not in foreign:
             turn.announce("foreign_order_seen", order_id=row.order_id, instrument=row.instrument)
         turn.change_control(foreign_orders=with_entry(foreign, row.order_id, row))
-    if row.filled_quantity:
-        turn.change_control(position_agreements=0, foreign_moved_at=turn.now)
+    fills = turn.control.foreign_fills
+    if row.filled_quantity > fills.get(row.order_id, 0):
+        turn.change_control(
+            foreign_fills=with_entry(fills, row.order_id, row.filled_quantity),
+            foreign_moved_at=turn.now,
+            position_agreements=0,
+        )
 
 
 def _note_limit(turn: Turn, kind: str) -> None:
