@@ -10,8 +10,11 @@ from typing import NoReturn
 import click
 
 from kitesim import __version__, logs
+from kitesim.calendars import load_calendar
 from kitesim.config import SimulatorConfig, control_token, load
 from kitesim.errors import ConfigInvalid
+from kitesim.faults import load_scenario
+from kitesim.market.feeding import replay
 from kitesim.server import start
 
 
@@ -36,6 +39,8 @@ def main() -> None:
 @click.option("--market", help="always-open or nse (the exchange's own hours and holidays).  [default: always-open]")
 @click.option("--control-token", "token_file", help="File with the bearer token of the control routes.")
 @click.option("--funds", type=float, help="Rupees of a user that login makes.  [default: 1000000]")
+@click.option("--faults", "scenario", help="YAML file with a list of faults that are at work from the start.")
+@click.option("--replay", "recording", help="Recorded ticks that the market follows: CSV or Parquet.")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="YAML file; options given here win over it.")
 @click.option("--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]))
 def serve(  # noqa: PLR0917
@@ -48,6 +53,8 @@ def serve(  # noqa: PLR0917
     market: str | None,
     token_file: str | None,
     funds: float | None,
+    scenario: str | None,
+    recording: str | None,
     file: Path | None,
     log_level: str,
 ) -> None:
@@ -65,6 +72,8 @@ def serve(  # noqa: PLR0917
             market=market,
             control_token_file=token_file,
             funds=funds,
+            faults_file=scenario,
+            replay=recording,
         )
         asyncio.run(_serve(config))
     except ConfigInvalid as error:
@@ -98,7 +107,13 @@ def config() -> None:
 def check(file: Path) -> None:
     """Check a configuration file; exit code 2 when it cannot be used."""
     try:
-        control_token(load(file))
+        loaded = load(file)
+        control_token(loaded)
+        load_calendar(loaded.market, loaded.calendar_file)
+        if loaded.faults_file:
+            load_scenario(loaded.faults_file)
+        if loaded.replay:
+            next(replay(loaded.replay), None)
     except ConfigInvalid as error:
         _refuse(error)
     click.echo(f"{file}: good, checked {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")

@@ -8,7 +8,7 @@ await simulator.stop()
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -58,15 +58,20 @@ class RunningSimulator:
         await asyncio.wait([self._pulse])
 
 
+def _slices(tokens: Sequence[int], count: int | None = None) -> list[Sequence[int]]:
+    count = count or min(max(len(tokens) // _SLICE, 1), _MOST_SLICES)
+    return [tokens[len(tokens) * number // count : len(tokens) * (number + 1) // count] for number in range(count)]
+
+
 async def beat(simulator: Simulator) -> None:
     """Let every instrument tick once per interval, spread over it in slices.
 
     Ticks stand on a fixed grid of machine time, so that a late wake-up shifts no later tick; what is later than a
     whole interval is left out, the paths walk over the gap.
     """
-    tokens = simulator.instruments()
-    slices = min(max(len(tokens) // _SLICE, 1), _MOST_SLICES)
-    parts = [tokens[len(tokens) * number // slices : len(tokens) * (number + 1) // slices] for number in range(slices)]
+    master = simulator.master
+    parts = _slices(simulator.instruments())
+    slices = len(parts)
     interval = int(simulator.config.stream.tick_interval_ms * 1_000_000)
     step = interval // slices
     due = time.monotonic_ns()
@@ -77,8 +82,13 @@ async def beat(simulator: Simulator) -> None:
             due += late // step * step
         elif late < 0:
             await asyncio.sleep(-late / 1e9)
+        if simulator.master is not master:
+            master = simulator.master
+            parts = _slices(simulator.instruments(), slices)
         try:
-            simulator.pulse(parts[number % slices], simulator.clock.at_machine(due))
+            # A stopped clock moves by steps only: what nobody asked for would make no two runs alike.
+            stands = simulator.clock.speed == 0
+            simulator.pulse([] if stands else parts[number % slices], simulator.clock.at_machine(due))
         except Exception:
             # The top frame of the market: a market that lost its way stands still, it does not go on guessing.
             logger.exception("market_stopped")

@@ -4,11 +4,11 @@ It is driven from outside: the server calls `pulse` with a slice of the instrume
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from kitesim.calendars import load_calendar
-from kitesim.clocks import DAY, MarketClock, at, day_of, iso, machine_unix_ns
+from kitesim.clocks import DAY, SECOND, MarketClock, at, day_of, iso, machine_unix_ns
 from kitesim.config import SimulatorConfig
 from kitesim.exchange.accounts import Account, MarginRates
 from kitesim.exchange.desk import Desk
@@ -17,6 +17,7 @@ from kitesim.exchange.timers import Timers
 from kitesim.faults import Faults, load_scenario
 from kitesim.limits import RateLimiter
 from kitesim.market.content import daily_volatility, load_instruments, shapes
+from kitesim.market.feeding import FedTick, feed, replay
 from kitesim.market.instruments import Master
 from kitesim.market.market import Market
 from kitesim.market.master import build_master
@@ -72,6 +73,8 @@ class Simulator:
         for spec in load_scenario(config.faults_file) if config.faults_file else ():
             self.faults.add(spec, machine_unix_ns())
         self.desk.listeners.append(self._order_update)
+        self._replay = replay(config.replay) if config.replay else None
+        self._recorded = next(self._replay, None) if self._replay else None
         self._open_exchanges = {name for name in self.calendar.sessions if self._is_open(name, self.clock.now_ns())}
         for user in config.users:
             self.add_user(user.user_id, user.funds, user.api_key, user.api_secret)
@@ -107,6 +110,8 @@ class Simulator:
     def pulse(self, tokens: Sequence[int], now_ns: int) -> None:
         """Let these instruments tick, orders match, and subscribers know."""
         self._meddling.apply(machine_unix_ns())
+        if self._replay is not None:
+            self._replay_until(now_ns)
         if day_of(now_ns) != self.market.day:
             self._start_day(now_ns)
         if self.calendar.mode == "nse":
@@ -120,6 +125,41 @@ class Simulator:
         ticked = self.market.advance(tokens, now_ns)
         self.desk.on_ticks(ticked)
         self.hub.publish(ticked)
+
+    def step(self, seconds: float, tick_seconds: float) -> Iterator[int]:
+        """Walk market time forward, one tick of every instrument each so many seconds; yield after each.
+
+        With latencies of zero, a stopped clock and the same calls in between, the same seed gives the same day.
+        """
+        left, tick_ns = int(seconds * SECOND), int(tick_seconds * SECOND)
+        assert tick_ns > 0, f"a tick takes time, was {tick_seconds!r}"
+        while left > 0:
+            step = min(tick_ns, left)
+            left -= step
+            self.clock.advance(step)
+            now = self.clock.now_ns()
+            self.pulse(self.instruments(), now)
+            yield now
+
+    def feed(self, ticks: Iterable[FedTick]) -> int:
+        """Take ticks from outside; orders match and subscribers know before it returns. Return how many fitted."""
+        now = self.clock.now_ns()
+        moved = [token for tick in ticks if (token := feed(self.market, tick, now)) is not None]
+        self.desk.on_ticks(moved)
+        self.hub.publish(moved)
+        return len(moved)
+
+    def _replay_until(self, now_ns: int) -> None:
+        assert self._replay is not None
+        due: list[FedTick] = []
+        while self._recorded is not None and self._recorded[0] <= now_ns:
+            due.append(self._recorded[1])
+            self._recorded = next(self._replay, None)
+        if due:
+            self.feed(due)
+        if self._recorded is None:
+            self._replay = None
+            self.log.write("replay_ended")
 
     def force_price(self, instrument: str, rupees: float, hold_seconds: float) -> None:
         """Put an instrument at a price at once; hold it for machine seconds.
@@ -164,8 +204,22 @@ class Simulator:
         if self.calendar.mode == "nse":
             self._close_sessions(now_ns)
             self.desk.close_day()
-        self.market.start_day(now_ns)
+            self._roll(now_ns)
+        else:
+            self.market.start_day(now_ns)
         self.log.write("day_started", date=self.market.day.isoformat())
+
+    def _roll(self, now_ns: int) -> None:
+        """List the new day's contracts around where the indices stand, and let expired ones go."""
+        day, before = day_of(now_ns), self.market.master
+        levels = self.market.levels()
+        master = build_master(
+            self._content, self.calendar, day, strikes=self.config.strikes, levels=levels, before=before
+        )
+        gone = self.market.start_day(now_ns, master)
+        if gone:
+            symbols = [before.by_token[token].key for token in gone if not before.by_token[token].is_option]
+            self.log.write("contracts_expired", contracts=len(gone), futures=symbols)
 
     def change_faults(self) -> None:
         """Let added and removed faults take hold at once, not only at the market's next step."""

@@ -74,7 +74,7 @@ def test_an_idle_stream_has_a_heartbeat(exchange: Exchange, make_ticker: Callabl
     kite = exchange.client()
     ticker = make_ticker(exchange, kite.api_key, kite.access_token, {})
     for _ in range(2):
-        assert ticker.until(lambda event: event[0] == "bytes", 5)[1] == 1
+        assert ticker.until(lambda event: event[0] == "bytes")[1] == 1
 
 
 def test_a_bad_token_is_refused_at_the_door(exchange: Exchange, make_ticker: Callable[..., Ticker]) -> None:

@@ -3,10 +3,12 @@
 Open on loopback; from elsewhere they ask for `Authorization: Bearer TOKEN`.
 """
 
+import asyncio
 import hmac
 import ipaddress
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -16,12 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from kitesim.clocks import SECOND, machine_unix_ns
 from kitesim.errors import ControlRefused
 from kitesim.faults import FaultSpec
+from kitesim.market.feeding import FedTick
 from kitesim.simulator import Simulator
 from kitesim.web.replies import SIMULATOR
 
 CONTROL_TOKEN = web.AppKey("control_token", str)
 UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,20}$")]
 _LARGEST_PAGE = 10_000
+# Walking time forward lets everybody else have a turn this often.
+_LONGEST_STEP_SECONDS = 0.05
 Handler = Callable[[Simulator, web.Request], Awaitable[object]]
 
 
@@ -54,10 +59,24 @@ class PriceBody(_Body):
 
 
 class ClockBody(_Body):
-    """`POST /sim/clock`: another speed, a move forward, or both."""
+    """`POST /sim/clock`: another speed, a move forward, or both; with `tick_seconds` the move is walked."""
 
     speed: float | None = Field(None, ge=0, le=100_000)
     advance_seconds: float = Field(0.0, ge=0, le=366 * 86_400)
+    tick_seconds: float | None = Field(None, ge=0.05, le=86_400)
+
+
+class FundsBody(_Body):
+    """`POST /sim/funds`: rupees paid in, or out when negative."""
+
+    user_id: UserId
+    amount: float = Field(ge=-1e13, le=1e13, allow_inf_nan=False)
+
+
+class QuotesBody(_Body):
+    """`POST /sim/quotes`: what the market follows from now on."""
+
+    quotes: list[FedTick] = Field(max_length=10_000)
 
 
 async def _body(request: web.Request, model: type[_Model]) -> _Model:
@@ -93,7 +112,14 @@ async def set_clock(simulator: Simulator, request: web.Request) -> object:
     body = await _body(request, ClockBody)
     if body.speed is not None:
         simulator.clock.set_speed(body.speed)
-    simulator.clock.advance(int(body.advance_seconds * SECOND))
+    if body.tick_seconds is None:
+        simulator.clock.advance(int(body.advance_seconds * SECOND))
+    else:
+        answered = time.monotonic()
+        for _ in simulator.step(body.advance_seconds, body.tick_seconds):
+            if time.monotonic() - answered > _LONGEST_STEP_SECONDS:
+                await asyncio.sleep(0)
+                answered = time.monotonic()
     return simulator.clock_row()
 
 
@@ -104,6 +130,26 @@ async def price(simulator: Simulator, request: web.Request) -> object:
     quote = simulator.market.find(body.instrument)
     assert quote is not None
     return {"instrument": body.instrument, "last_price": quote.last / 100}
+
+
+async def funds(simulator: Simulator, request: web.Request) -> object:
+    """Pay money into an account, or out of it; nothing else of the account changes."""
+    body = await _body(request, FundsBody)
+    account = simulator.accounts.get(body.user_id)
+    if account is None:
+        raise ControlRefused(f"user_id: no user is called {body.user_id!r}", 404)
+    account.cash += round(body.amount * 100)
+    simulator.log.write("funds_moved", user_id=body.user_id, amount=body.amount)
+    return {"user_id": body.user_id, "margins": account.margins_row()}
+
+
+async def quotes(simulator: Simulator, request: web.Request) -> object:
+    """Let instruments follow these quotes: from now on they do not walk by themselves."""
+    body = await _body(request, QuotesBody)
+    unknown = [tick.instrument for tick in body.quotes if simulator.market.find(tick.instrument) is None]
+    if unknown:
+        raise ControlRefused(f"instrument: no instrument is called {unknown[0][:60]!r}", 404)
+    return {"taken": simulator.feed(body.quotes)}
 
 
 async def log(simulator: Simulator, request: web.Request) -> object:
@@ -121,13 +167,25 @@ def _number(request: web.Request, name: str, default: int) -> int:
 
 
 async def state(simulator: Simulator, request: web.Request) -> object:
-    """Tell a user's book, positions and margins, and the last prices; without a user only the prices."""
-    prices = {quote.instrument.key: quote.last / 100 for quote in simulator.market.quotes.values()}
+    """Tell the last prices, and when asked a user's book, positions and margins, and an instrument's whole quote."""
+    quotes = simulator.market.quotes
+    prices = {instrument.key: quotes[instrument.token].last / 100 for instrument in simulator.master}
     answer: dict[str, object] = {
         "clock": simulator.clock_row(),
         "last_prices": prices,
         "users": list(simulator.accounts),
+        "log_sequence": simulator.log.last_sequence,
+        "faults": simulator.faults.rows(),
+        "streams": [
+            {"user_id": each.user.user_id, "instruments": len(each.subscriptions)} for each in simulator.hub.connections
+        ],
     }
+    instrument = request.query.get("instrument")
+    if instrument is not None:
+        quote = simulator.market.find(instrument)
+        if quote is None:
+            raise ControlRefused(f"instrument: no instrument is called {instrument[:60]!r}", 404)
+        answer["quote"] = {"instrument": instrument, **quote.full_row()}
     user_id = request.query.get("user_id")
     if user_id is None:
         return answer
@@ -209,6 +267,8 @@ def add_routes(router: web.UrlDispatcher) -> None:
         ("GET", "/sim/clock", clock),
         ("POST", "/sim/clock", set_clock),
         ("POST", "/sim/price", price),
+        ("POST", "/sim/funds", funds),
+        ("POST", "/sim/quotes", quotes),
         ("GET", "/sim/log", log),
         ("GET", "/sim/state", state),
         ("GET", "/sim/faults", faults),

@@ -1,0 +1,63 @@
+"""A real browser shows the market, the book and the live log."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import FUTURE, Exchange, eventually
+
+pytestmark = [pytest.mark.component, pytest.mark.timeout(420)]
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    """Return the browser's path; on Debian it is installed when that is allowed."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-q"], check=True, capture_output=True, timeout=120)
+        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"]
+        subprocess.run(install, check=True, capture_output=True, timeout=280)
+        found = shutil.which("chromium")
+    if found is None:
+        pytest.fail("this test needs a browser: apt-get install chromium, or put one on the PATH")
+    return found
+
+
+def seen(chromium: str, url: str, profile: Path) -> str:
+    """Return the page as the browser has built it after some seconds of its own time."""
+    command = [chromium, *FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--dump-dom", url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+def test_a_browser_shows_market_book_and_log(
+    make_exchange: Callable[..., Exchange], chromium: str, tmp_path: Path
+) -> None:
+    """Prices, depth, the user's order and position, his money, and the log entry of the acceptance."""
+    exchange = make_exchange()
+    kite = exchange.client()
+    kite.place_order("regular", "NFO", FUTURE, "BUY", 65, "NRML", "MARKET", market_protection=-1, tag="BROWSER1")
+    eventually(lambda: kite.orders()[-1]["status"] == "COMPLETE")
+    page = seen(chromium, exchange.url, tmp_path)
+    for text in ("NSE:NIFTY 50", f"NFO:{FUTURE}", "Depth · ", "BROWSER1", "COMPLETE", "order_accepted", "available ₹"):
+        assert text in page
+    assert ">nothing yet<" not in page
+    assert "connecting…" not in page
+
+
+def test_what_a_client_wrote_is_text_in_the_page(exchange: Exchange, chromium: str, tmp_path: Path) -> None:
+    """A request with markup in its path ends in the log as characters, not as an element."""
+    kite = exchange.client()
+    kite.reqsession.get(f"{exchange.url}/<img src=x onerror=document.title=1>", timeout=5)
+    page = seen(chromium, exchange.url, tmp_path)
+    assert "<img" not in page
+    assert "<title>kitesim</title>" in page
