@@ -1,5 +1,7 @@
 """No request, however strange, is answered with a server error that was not asked for."""
 
+import json
+
 import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +12,17 @@ from .conftest import FUTURE, Exchange
 pytestmark = pytest.mark.component
 ROUTES = [
     *(("POST", path) for path in ("/orders/regular", "/orders/amo", "/session/token", "/sim/login", "/sim/price")),
+    *(
+        ("POST", path)
+        for path in ("/orders/iceberg", "/orders/co", "/orders/auction", "/gtt/triggers", "/margins/orders")
+    ),
+    *(("POST", path) for path in ("/margins/basket", "/charges/orders", "/session/refresh_token", "/connect/login")),
+    *(("POST", path) for path in ("/portfolio/holdings/authorise", "/mf/orders", "/mf/sips", "/alerts")),
+    *(("PUT", path) for path in ("/gtt/triggers/1", "/gtt/triggers/x", "/mf/sips/1", "/alerts/1")),
+    *(("DELETE", path) for path in ("/gtt/triggers/1", "/mf/orders/1", "/session/token")),
+    *(("GET", path) for path in ("/gtt/triggers", "/gtt/triggers/1", "/gtt/triggers/%ff", "/connect/login")),
+    *(("GET", path) for path in ("/portfolio/holdings/summary", "/portfolio/holdings/compact", "/user/profile/full")),
+    *(("GET", path) for path in ("/instruments/trigger_range/buy", "/mf/instruments", "/alerts", "/connect/done")),
     *(("POST", path) for path in ("/sim/clock", "/sim/user", "/sim/faults", "/nowhere")),
     *(("PUT", path) for path in ("/orders/regular/1", "/portfolio/positions")),
     *(("DELETE", path) for path in ("/orders/regular/1", "/session/token", "/sim/faults/1")),
@@ -19,11 +32,27 @@ ROUTES = [
 ]
 NAMES = [
     *("exchange", "tradingsymbol", "transaction_type", "quantity", "product", "order_type", "price", "trigger_price"),
+    *("iceberg_legs", "iceberg_quantity", "validity_ttl", "autoslice", "auction_number", "disclosed_quantity", "type"),
+    *("condition", "orders", "position_type", "old_product", "new_product", "instrument_token", "refresh_token", "v"),
     *("validity", "tag", "market_protection", "i", "from", "to", "since", "limit", "user_id", "api_key", "checksum"),
 ]
-VALUES = st.sampled_from(
-    ["NFO", FUTURE, "BUY", "LIMIT", "65", "24000", "NRML", "-1", "1e400", "2026-11-23", ""]
-) | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+VALUES = (
+    st.sampled_from(["NFO", FUTURE, "BUY", "LIMIT", "65", "24000", "NRML", "-1", "1e400", "2026-11-23", ""])
+    | st.sampled_from(
+        [
+            "TTL",
+            "true",
+            "single",
+            "two-leg",
+            "[1e999]",
+            "[{}]",
+            '{"trigger_values": [1]}',
+            '{"trigger_values": [null]}',
+            "2",
+        ]
+    )
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +62,65 @@ def headers(exchange: Exchange) -> dict[str, str]:
     return {"Authorization": f"token {kite.api_key}:{kite.access_token}"}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ITEMS = st.lists(
+    st.dictionaries(
+        st.sampled_from([*NAMES, "variety", "average_price"]), VALUES | st.none() | st.integers() | st.floats()
+    )
+    | st.integers()
+    | st.none(),
+    max_size=3,
+)
+ORDER = {"exchange": "NFO", "tradingsymbol": FUTURE, "transaction_type": "BUY", "quantity": 65, "product": "NRML"}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(["/margins/orders", "/margins/basket?consider_positions=True", "/charges/orders"]),
+    items=ITEMS,
+    whole=st.booleans(),
+)
+def test_no_list_of_orders_breaks_a_calculator(
+    exchange: Exchange, headers: dict[str, str], path: str, items: list[object], whole: bool
+) -> None:
+    """JSON of any shape gets an envelope, also on top of an order that has all its fields."""
+    base = {**ORDER, "order_type": "LIMIT", "variety": "regular"}
+    body = [base | item if whole and isinstance(item, dict) else item for item in items]
+    reply = requests.post(exchange.url + path, headers=headers, json=None, data=json.dumps(body), timeout=10)
+    assert reply.status_code in (200, 400), reply.text
+    assert reply.json()["status"] == ("success" if reply.ok else "error")
+
+
+@given(
+    name=st.sampled_from(NAMES),
+    value=VALUES,
+    path=st.sampled_from(["/orders/regular", "/orders/iceberg", "/portfolio/positions", "/gtt/triggers"]),
+)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_strange_field_breaks_no_order(
+    exchange: Exchange, headers: dict[str, str], name: str, value: str, path: str
+) -> None:
+    """An order that is right but for one field is accepted or refused, never a server error."""
+    condition = {"exchange": "NFO", "tradingsymbol": FUTURE, "trigger_values": [25000]}
+    fields = {
+        **{key: str(field) for key, field in ORDER.items()},
+        "order_type": "LIMIT",
+        "price": "24000",
+        "iceberg_legs": "2",
+        "position_type": "day",
+        "type": "single",
+        "old_product": "MIS",
+        "new_product": "NRML",
+        "condition": json.dumps(condition),
+        "orders": json.dumps([{**ORDER, "order_type": "LIMIT", "price": 25000}]),
+        name: value,
+    }
+    method = "PUT" if path == "/portfolio/positions" else "POST"
+    reply = requests.request(method, exchange.url + path, headers=headers, data=fields, timeout=10)
+    assert reply.status_code < 500, reply.text
+    assert reply.json()["status"] == ("success" if reply.ok else "error")
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     route=st.sampled_from(ROUTES), fields=st.dictionaries(st.sampled_from(NAMES), VALUES), raw=st.none() | st.binary()
 )

@@ -17,7 +17,24 @@ KEYS = ["NFO:NIFTY26DECFUT", "NFO:BANKNIFTY26DECFUT", "NSE:INFY"]
 actions = st.lists(
     st.tuples(
         st.sampled_from(["AB1234", "CD5678"]),
-        st.sampled_from(["LIMIT", "LIMIT", "MARKET", "SL", "SL-M", "IOC", "cancel", "modify", "wait", "jump"]),
+        st.sampled_from(
+            [
+                "LIMIT",
+                "MARKET",
+                "SL",
+                "SL-M",
+                "IOC",
+                "TTL",
+                "iceberg",
+                "sliced",
+                "gtt",
+                "convert",
+                "cancel",
+                "modify",
+                "wait",
+                "jump",
+            ]
+        ),
         st.sampled_from(KEYS),
         st.sampled_from(["BUY", "SELL"]),
         st.integers(1, 20),
@@ -32,7 +49,7 @@ actions = st.lists(
 @given(script=actions)
 def test_order_book_trades_positions_and_cash_agree(script: list[tuple[str, str, str, str, int, int]]) -> None:
     """Nothing is lost, nothing is counted twice, and nothing fills outside its limit."""
-    floor = Floor(limits={"enabled": False})
+    floor = Floor(limits={"enabled": False}, strikes=0)
     accounts = {user: floor.add(user) for user in ("AB1234", "CD5678")}
     for user, what, key, side, lots, ticks in script:
         account = accounts[user]
@@ -72,6 +89,12 @@ def act(floor: Floor, account: Account, action: tuple[str, str, str, int, int]) 
             floor.place_for(
                 account, side, lots * quote.instrument.lot, key=key, order_type="MARKET", market_protection=-1
             )
+        case "TTL":
+            quantity = lots * quote.instrument.lot
+            ttl = {"validity": "TTL", "validity_ttl": 1, "price": f"{price / 100:.2f}"}
+            floor.place_for(account, side, quantity, key=key, **ttl)
+        case "iceberg" | "sliced" | "convert" | "gtt":
+            act_at_length(floor, account, action)
         case "SL" | "SL-M":
             stop = {"trigger_price": f"{price / 100:.2f}", "price": f"{price / 100:.2f}", "market_protection": 1}
             floor.place_for(account, side, lots * quote.instrument.lot, key=key, order_type=what, **stop)
@@ -79,8 +102,36 @@ def act(floor: Floor, account: Account, action: tuple[str, str, str, int, int]) 
         floor.settle()
 
 
+def act_at_length(floor: Floor, account: Account, action: tuple[str, str, str, int, int]) -> None:
+    """Do what makes several orders, makes one later, or moves a position."""
+    what, key, side, lots, ticks = action
+    exchange, symbol = key.split(":")
+    instrument, desk = floor.quote(key).instrument, floor.simulator.desk
+    price = floor.quote(key).last + ticks * instrument.tick
+    row = {"exchange": exchange, "tradingsymbol": symbol, "transaction_type": side, "order_type": "LIMIT"}
+    row |= {"product": "NRML" if exchange == "NFO" else "CNC", "price": f"{price / 100:.2f}"}
+    match what:
+        case "iceberg":
+            desk.place(account, "iceberg", row | {"quantity": str(4 * instrument.lot), "iceberg_legs": "4"})
+        case "sliced":
+            desk.place_sliced(account, "regular", row | {"quantity": str(lots * 3 * instrument.lot)})
+        case "gtt":
+            condition = {"exchange": exchange, "tradingsymbol": symbol, "trigger_values": [price / 100]}
+            order = row | {"quantity": str(instrument.lot)}
+            form = {"type": "single", "condition": json.dumps(condition), "orders": json.dumps([order])}
+            desk.gtts.place(account.user_id, form)
+        case "convert":
+            held = account.positions.get((instrument.token, "NRML" if exchange == "NFO" else "MIS"))
+            old, new = ("NRML", "MIS") if exchange == "NFO" else ("MIS", "CNC")
+            if ticks % 2:
+                old, new = new, old
+            moved = {"quantity": str(lots * instrument.lot), "old_product": old, "new_product": new}
+            side = "SELL" if held is not None and held.quantity < 0 else "BUY"
+            desk.convert(account, row | moved | {"transaction_type": side, "position_type": "day"})
+
+
 def check(floor: Floor, account: Account) -> None:
-    positions: dict[tuple[int, str], Position] = {}
+    positions: dict[int, Position] = {}
     for order in account.orders.values():
         trades = account.order_trades.get(order.order_id, [])
         assert sum(trade.quantity for trade in trades) == order.filled <= order.terms.quantity
@@ -90,17 +141,29 @@ def check(floor: Floor, account: Account) -> None:
         assert (row["status"], row["filled_quantity"]) == (order.status.value, order.filled)
         check_ends(order)
         for trade in trades:
-            key = (order.instrument.token, order.request.product)
-            position = positions.setdefault(key, Position(order.instrument, order.request.product))
+            position = positions.setdefault(order.instrument.token, Position(order.instrument, ""))
             position.fill(order.is_buy, trade.quantity, trade.price)
-    assert positions == account.positions
+    # Conversions move what was traded between products and change nothing of the sum.
+    shown = {(position.instrument.token, position.product) for position in account.positions.values()}
+    assert shown == set(account.positions)
+    for token, position in positions.items():
+        both = [other for other in account.positions.values() if other.instrument.token == token]
+        for name in ("day_buy_quantity", "day_buy_value", "day_sell_quantity", "day_sell_value"):
+            assert sum(getattr(other, name) for other in both) == getattr(position, name)
+    assert {position.instrument.token for position in account.positions.values()} == set(positions)
     assert len(account.trades) == sum(len(trades) for trades in account.order_trades.values())
     money = sum(
         (-1 if trade.order.is_buy else 1) * trade.quantity * trade.price
         + (1 if trade.order.is_buy else -1) * trade.quantity * floor.quote(trade.order.instrument.key).last
         for trade in account.trades
     )
-    assert account.net() == account.cash + money - account.blocked
+    delivered = sum(
+        position.profit(floor.quote(position.instrument.key).last)
+        for position in account.positions.values()
+        if position.product == "CNC"
+    )
+    assert account.net() == account.cash + money - delivered - account.blocked
+    assert account.cash == account.opening_cash - sum(account.charges.values()) - account.fees
     margins = account.margins_row()
     assert margins["net"] == account.net() / 100
     if not any(order.place is not Place.DONE for order in account.orders.values()) and not any(
@@ -126,7 +189,7 @@ def check_ends(order: Order) -> None:
 )
 def test_no_fill_is_outside_the_limit(side: str, ticks: int, lots: int, jumps: list[int]) -> None:
     """However the market jumps, a limit order trades at its limit or better, and for no more than its quantity."""
-    floor = Floor()
+    floor = Floor(strikes=0)
     quote = floor.quote()
     limit = quote.last + ticks * 10
     order = floor.place(side, lots * 65, price=f"{limit / 100:.2f}")
@@ -145,7 +208,7 @@ def test_the_same_seed_gives_the_same_log(seed: int) -> None:
     """A run is a function of its seed and of what was asked, machine time aside."""
 
     def run() -> list[dict[str, object]]:
-        floor = Floor(seed=seed)
+        floor = Floor(seed=seed, strikes=0)
         floor.place("BUY", 1755, price=floor.quote().last / 100)
         floor.let_pass(5)
         floor.place("SELL", 130, order_type="MARKET", market_protection=-1)

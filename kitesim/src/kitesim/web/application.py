@@ -8,7 +8,7 @@ from aiohttp import web
 
 from kitesim.errors import ControlRefused, KiteError, NotServed
 from kitesim.simulator import Simulator
-from kitesim.web import calculators, control, gtts, login, orders, others, portfolio, quotes, sessions
+from kitesim.web import calculators, control, gtts, login, orders, others, portfolio, postbacks, quotes, sessions
 from kitesim.web.control import CONTROL_TOKEN
 from kitesim.web.replies import SIMULATOR, USER, failure
 from kitesim.web.streaming import is_upgrade, stream
@@ -24,7 +24,7 @@ async def front(request: web.Request) -> web.StreamResponse:
     """Serve `/`: the stream to a WebSocket client, the page to a browser."""
     if is_upgrade(request):
         return await stream(request)
-    policy = "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    policy = "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
     return web.Response(text=_PAGE, content_type="text/html", headers={"Content-Security-Policy": policy})
 
 
@@ -78,6 +78,7 @@ def build(simulator: Simulator, control_token: str | None) -> web.Application:
     router = application.router
     for module in (login, sessions, orders, portfolio, gtts, calculators, quotes, others, control):
         module.add_routes(router)
+    application.cleanup_ctx.append(postbacks.deliver)
     router.add_get("/", front)
     router.add_get("/ws", only_stream)
     return application
