@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from trader.adapters.local_lease import LocalLease
+from trader.adapters.sql.migrating import upgrade
 from trader.app.desk import LocalDesk
 from trader.app.documents import ConfigInvalid, load
 from trader.app.process import TraderProcess
@@ -33,7 +34,7 @@ from trader.app.settings import (
 from trader.app.status import StatusLine
 from trader.app.wiring import Doors, make_telemetry, plan
 from trader.domain.values import MarketTime, TradingState
-from trader.engine.ports import LeaseAway
+from trader.engine.ports import LeaseAway, StoreAway
 
 DEFAULT_STRATEGY: Final = "opening-range-breakout"
 JOURNAL_FILES: Final = ("journal.db", "journal.db-wal", "journal.db-shm", "emergency")
@@ -81,7 +82,10 @@ async def run_by_hand(wanted: Wanted, profile: Profile, listener: socket.socket)
         ConfigInvalid: something cannot be used.
     """
     lease = _locked(wanted.state_directory)
-    async with _exchange(wanted) as (url, stream_url):
+    resume_after = _resume(wanted)
+    # Before the simulated market begins to run: making a new database takes longer than a session's opening can wait.
+    await _prepare(_database_url(wanted))
+    async with _exchange(wanted, resume_after) as (url, stream_url):
         settings = _settings(wanted, profile, url, stream_url)
         desk = LocalDesk(wanted.release)
         chosen = plan(settings)
@@ -182,29 +186,58 @@ async def _accompany(wanted: Wanted, process: TraderProcess, ending: _Ending, ad
             ending.proceed()
 
 
+def _resume(wanted: Wanted) -> MarketTime | None:
+    """Where the simulated market stopped; sets a journal aside whose exchange is gone.
+
+    Raises:
+        ConfigInvalid: a simulation is wanted, and kitesim is not installed.
+    """
+    if wanted.broker_url is not None:
+        return None
+    try:
+        from trader.app.simulation import remembered, set_aside  # noqa: PLC0415
+    except ModuleNotFoundError as error:  # a pod's image comes without it
+        raise ConfigInvalid(["kitesim is not installed here; install it, or name one with --broker"]) from error
+    last = remembered(_memory(wanted))
+    if last is not None and not last.ended_in_order and wanted.database_url is None:
+        folder = set_aside(wanted.state_directory, JOURNAL_FILES, time.strftime("%Y%m%d-%H%M%S"))
+        sys.stderr.write(f"the last run ended in a hurry and its exchange with it; its journal is in {folder}\n")
+    return last.market_time if last is not None else None
+
+
+async def _prepare(database_url: str) -> None:
+    """Bring the database to the newest schema.
+
+    Raises:
+        ConfigInvalid: it cannot be reached, or its address is none.
+    """
+    try:
+        await asyncio.to_thread(upgrade, database_url)
+    except ValueError as error:
+        raise ConfigInvalid([f"--database: {error}"]) from error
+    except StoreAway as away:
+        raise ConfigInvalid([f"the database does not answer: {away}"]) from away
+
+
 @contextlib.asynccontextmanager
-async def _exchange(wanted: Wanted) -> AsyncIterator[tuple[str, str]]:
+async def _exchange(wanted: Wanted, resume_after: MarketTime | None) -> AsyncIterator[tuple[str, str]]:
     """The exchange that was named, or one of our own for as long as the run lasts."""
     if wanted.broker_url is not None:
         root = wanted.broker_url.rstrip("/")
         yield root, "ws" + root.removeprefix("http")
         return
-    try:
-        from trader.app.simulation import Simulation, remembered, set_aside, start_simulation  # noqa: PLC0415
-    except ModuleNotFoundError as error:  # a pod's image comes without it
-        raise ConfigInvalid(["kitesim is not installed here; install it, or name one with --broker"]) from error
+    from trader.app.simulation import Simulation, start_simulation  # noqa: PLC0415 - as above
 
-    last = remembered(_memory(wanted))
-    if last is not None and not last.ended_in_order and wanted.database_url is None:
-        folder = set_aside(wanted.state_directory, JOURNAL_FILES, time.strftime("%Y%m%d-%H%M%S"))
-        sys.stderr.write(f"the last run ended in a hurry and its exchange with it; its journal is in {folder}\n")
-    resume_after = last.market_time if last is not None else None
     simulation = Simulation(wanted.seed, wanted.speed, wanted.funds_rupees, resume_after)
     running = await start_simulation(simulation, MarketTime(time.time_ns()))
     try:
         yield running.url, running.stream_url
     finally:
         await running.stop()
+
+
+def _database_url(wanted: Wanted) -> str:
+    return wanted.database_url or f"sqlite:///{wanted.state_directory / 'journal.db'}"
 
 
 def _memory(wanted: Wanted) -> Path:
@@ -241,7 +274,7 @@ def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Se
         profile=profile,
         pod=Pod(name=socket.gethostname(), uid="local", namespace="local", node="local"),
         credentials=wanted.state_directory / "credentials",
-        database_url=wanted.database_url or f"sqlite:///{wanted.state_directory / 'journal.db'}",
+        database_url=_database_url(wanted),
         database=wanted.state_directory,
         emergency_directory=wanted.state_directory / "emergency",
         in_cluster=False,

@@ -20,7 +20,7 @@ from trader.domain.values import SECOND, MarketTime
 
 SESSION_MINUTES: Final = 30
 """As long as a session of the always-open calendar."""
-LEAD_SECONDS: Final = 3
+LEAD_SECONDS: Final = 4
 """Machine time from the start to the first session: enough to log in, read the book and subscribe."""
 _NIGHT: Final = 23 * 60 * MINUTE
 """Nobody begins a session that midnight would cut."""
