@@ -7,7 +7,7 @@ from tests.unit.trader.domain.world import NIFTY, World, settings
 from trader.domain.effects import CancelOrder, PlaceOrder, ReadBook
 from trader.domain.engine import replay
 from trader.domain.events import CommitRefused, FeedChanged, ModeWanted, PreflightJudged, StandingChanged
-from trader.domain.records import BracketPlanned
+from trader.domain.records import BracketPlanned, OrderChanged
 from trader.domain.state import ForeignPolicy, initial_state
 from trader.domain.tags import decode_tag
 from trader.domain.values import Epoch, GuardCode, Leg, OrderStatus, Side, Standing, TradingState
@@ -305,3 +305,21 @@ def test_a_foreign_position_is_never_touched() -> None:
     assert world.state.durable.foreign == {NIFTY: 650}
     assert world.sent == []
     assert view(world.state).is_flat
+
+
+def test_a_journal_with_a_hole_is_mended_by_the_book() -> None:
+    """The end of an order was lost, the close of its bracket was not: the order is in doubt, then absent, then it is over."""
+    world = World().start()
+    world.open_range()
+    world.fate = lambda _: "refused"
+    world.quote(2_402_500)
+    world.pump()
+    world.fate = lambda _: "ok"
+    assert not world.state.durable.open
+    world.journal[:] = [record for record in world.journal if not isinstance(record, OrderChanged)]
+
+    world.restart(2)
+    assert view(world.state).in_doubt_orders == 1
+    world.run(110, step_ms=1000)
+
+    assert not world.state.durable.open

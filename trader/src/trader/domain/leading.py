@@ -58,7 +58,8 @@ def _fresh_tracks(turn: Turn) -> dict[Tag, Track]:
     """Every order that is not over starts anew; what was planned and never answered is in doubt."""
     tracks: dict[Tag, Track] = {}
     before = MachineTime(turn.now - 1)
-    for bracket in tuple(turn.durable.open.values()):
+    # A closed bracket with a live order is a journal with a hole in it: it is opened again, and judged by the book.
+    for bracket in (*turn.durable.open.values(), *turn.durable.closed.values()):
         for order in live_orders(bracket):
             is_doubtful = order.status in (OrderStatus.UNSENT, OrderStatus.IN_DOUBT)
             if order.status is OrderStatus.UNSENT:

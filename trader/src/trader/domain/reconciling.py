@@ -65,6 +65,10 @@ def _forget_foreign(turn: Turn, shown: set[str]) -> None:
 def _judge_absent(turn: Turn, order: Order, requested_at: MachineTime) -> bool:
     """What it means that a book does not show a live order of ours; whether that changed what we know."""
     track, timing = turn.track(order), turn.settings.timing
+    if order.tag not in turn.control.tracks:
+        # Its road begins with this look: without one it could neither be proved nor lost.
+        turn.set_track(order.tag, track)
+        return False
     if track.changed_at >= requested_at:
         return False
     if order.status is OrderStatus.IN_DOUBT:
