@@ -59,7 +59,7 @@ def _serve(pipe: Connection, stamped: bool) -> None:
             port=0,
             seed=7,
             date=date(2026, 11, 23),
-            strikes=60,
+            strikes=60 if stamped else 10,
             funds=1e13,
             latencies=Latencies.none(),
             limits=Limits(enabled=False),

@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable
 
 Entry = dict[str, object]
+# Made once: json.dumps makes an encoder at each call.
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class TruthLog:
@@ -36,7 +38,7 @@ class TruthLog:
             "kind": kind,
             **fields,
         }
-        self._entries.append(json.dumps(entry, separators=(",", ":")))
+        self._entries.append(_ENCODE(entry))
         if len(self._entries) > self._capacity * 5 // 4:
             surplus = len(self._entries) - self._capacity
             del self._entries[:surplus]
