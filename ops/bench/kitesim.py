@@ -6,6 +6,7 @@ schedule to the reader and holds everything: the walk, the encoding, the socket.
 """
 
 import asyncio
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -65,6 +66,9 @@ def _serve(pipe: Connection, stamped: bool) -> None:
             limits=Limits(enabled=False),
         )
         running = await start(config)
+        # As the console script does.
+        gc.collect()
+        gc.freeze()
         if stamped:
             _stamp(running)
         pipe.send(running.url)

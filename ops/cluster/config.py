@@ -36,10 +36,12 @@ def kind_configuration(*, fsync: bool = False) -> str:
     )
     # kubeadm's v1beta3 takes arguments as a map; from v1beta4 on (Kubernetes 1.36 with this kind) they are a list,
     # and a patch replaces the whole list, so kind's own argument is repeated. A patch applies to its version only.
+    # Not nftables: on kernel 6.18 with nft 1.0.6, kube-proxy's whole resync (each hour, and at its restart) flushes and
+    # refills its maps in one transaction and leaves them empty; every Service then refuses connections.
     return f"""kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 networking:
-  kubeProxyMode: nftables
+  kubeProxyMode: iptables
 nodes:
 - role: control-plane
 {workers}

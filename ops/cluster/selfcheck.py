@@ -43,6 +43,9 @@ def main() -> None:
     try:
         _deploy(cluster)
         _check_service(cluster)
+        for _ in range(2):  # the second restart finds what the first one wrote
+            _restart_service_proxies(cluster)
+            _check_service(cluster)
         _check_cut(cluster, "api", lost=_api, kept=[_database, _broker])
         _check_cut(cluster, "database", lost=_database, kept=[_api, _broker])
         _check_cut(cluster, "broker", lost=_broker, kept=[_api, _database])
@@ -134,6 +137,12 @@ def _check_service(cluster: Cluster) -> None:
             for _ in range(8):
                 _expect(f"tsn-probe from {pod}", found, "answers")
                 found = _ask(cluster, pod, "tsn-probe", "80", "plain")
+
+
+def _restart_service_proxies(cluster: Cluster) -> None:
+    with step("restart kube-proxy on all nodes"):
+        cluster.kubectl("-n", "kube-system", "rollout", "restart", "daemonset/kube-proxy")
+        cluster.kubectl("-n", "kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=60s")
 
 
 def _try(cluster: Cluster, pod: str) -> str:

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Copies a few programs, and every library they load, into a folder that becomes an image of its own.
-# kube-proxy writes nftables only, so no xtables extension (a common source of missing libraries) is needed.
+# kube-proxy writes through iptables: the one binary behind its names, every extension, and what the extensions load in turn
+# (libm for `statistic`: without it each Service with two endpoints fails).
 set -euo pipefail
 into=$1
 programs=(dash cat mv cp rm mkdir sleep sed grep cut head sort tr env ls ip nft conntrack kmod)
@@ -10,11 +11,20 @@ chmod 1777 "$into/tmp"
 # The same merged layout as Debian's, so that the paths ldd prints are right.
 for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$into/$folder"; done
 
-for program in "${programs[@]}"; do
-  source=$(command -v "$program")
-  cp -L "$source" "$into/usr/bin/$program"
-  ldd "$source" 2>/dev/null | grep -o '/[^ )]*' || true
-done | sort -u | while read -r library; do
+extensions=$(dirname "$(find /usr/lib -name 'libxt_statistic.so' -print -quit)")
+mkdir -p "$into$extensions"
+cp -L "$extensions"/*.so "$into$extensions/"
+cp -L "$(command -v xtables-nft-multi)" "$into/usr/sbin/xtables-nft-multi"
+for name in {iptables,ip6tables}{,-save,-restore}; do ln -s xtables-nft-multi "$into/usr/sbin/$name"; done
+
+{
+  for program in "${programs[@]}"; do
+    source=$(command -v "$program")
+    cp -L "$source" "$into/usr/bin/$program"
+    ldd "$source" 2>/dev/null || true
+  done
+  ldd "$into/usr/sbin/xtables-nft-multi" "$extensions"/*.so 2>/dev/null || true
+} | { grep -o '/[^ ):]*' || true; } | grep -v "^$extensions\|^$into" | sort -u | while read -r library; do
   mkdir -p "$into$(dirname "$library")"
   cp -L "$library" "$into$library"
 done
@@ -29,4 +39,6 @@ echo 'root:x:0:' >"$into/etc/group"
 
 chroot "$into" nft --version >/dev/null
 chroot "$into" ip -V >/dev/null
+chroot "$into" iptables --version >/dev/null
+chroot "$into" iptables -m statistic -m conntrack -m comment -h >/dev/null  # loads the extensions and their libraries
 chroot "$into" sh -c 'echo ok | sed s/ok/ok/' >/dev/null
