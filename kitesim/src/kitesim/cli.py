@@ -1,6 +1,7 @@
 """The console script `kitesim`."""
 
 import asyncio
+import gc
 import signal
 import sys
 from datetime import datetime
@@ -86,6 +87,9 @@ async def _serve(config: SimulatorConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     running = await start(config)
+    # The instruments live as long as the process: the collector need not look at them while orders wait.
+    gc.collect()
+    gc.freeze()
     click.echo(f"kitesim listening on {running.url}")
     sys.stdout.flush()
     waits = [asyncio.create_task(each) for each in (stopping.wait(), running.broken())]

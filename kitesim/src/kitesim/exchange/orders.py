@@ -15,6 +15,9 @@ from enum import Enum, StrEnum
 from kitesim.clocks import timestamp
 from kitesim.market.instruments import Instrument
 
+# Made once: json.dumps makes an encoder at each call, and an order has a row for each of its states.
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Status(StrEnum):
     """What the order book shows."""
@@ -212,7 +215,7 @@ class Order:
 
     def record(self) -> None:
         """Append the present row to the history."""
-        self.history.append(json.dumps(self.row(), separators=(",", ":")))
+        self.history.append(_ENCODE(self.row()))
 
     def with_terms(self, **changes: object) -> Terms:
         """Return the present terms with some of them changed."""
