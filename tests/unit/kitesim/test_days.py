@@ -1,5 +1,7 @@
 """With the exchange's own hours a day closes, settles, and another begins."""
 
+from collections.abc import Callable
+
 import pytest
 
 from kitesim.exchange.orders import Status
@@ -53,3 +55,20 @@ def test_the_night_settles_the_day(floor: Floor) -> None:
     assert position["close_price"] == floor.quote().close / 100
     assert account.cash + account.profit() + cost == worth
     assert account.net() == account.cash + account.profit() - account.blocked
+
+
+def test_an_expired_contract_is_settled_at_its_index(make_floor: Callable[..., Floor]) -> None:
+    """In the night of its last day a future ends in money, to the paisa, and frees its margin."""
+    floor = make_floor(market="nse", date="2026-12-29", start="15:30:00", speed=1200, strikes=0)
+    order = floor.place("BUY", 65, order_type="MARKET", market_protection=-1)
+    floor.settle()
+    account = floor.account
+    before = account.cash
+    floor.let_pass(24)
+    assert floor.simulator.market.day.isoformat() == "2026-12-29"
+    spot = floor.quote("NSE:NIFTY 50").last
+    floor.let_pass(4)
+    assert floor.simulator.market.day.isoformat() == "2026-12-30"
+    assert account.position_rows()["net"] == []
+    assert account.cash == before + 65 * spot - order.filled_value
+    assert account.net() == account.cash

@@ -219,14 +219,21 @@ class Account:
         ]
         return {"net": net, "day": day}
 
-    def close_day(self) -> None:
+    def close_day(self, settlement: Callable[[Instrument], int | None] = lambda instrument: None) -> None:
         """Settle and begin the next day: book and trades empty, delivery shares become holdings.
+
+        `settlement` gives the final price of a contract that expired on this day, None for all others.
 
         Realised profit and paid or received delivery money move into the cash; held derivatives keep their cost.
         """
         for key, position in list(self.positions.items()):
             if position.product == "CNC":
                 self._deliver(position)
+                del self.positions[key]
+                continue
+            final = settlement(position.instrument)
+            if final is not None:
+                self.cash += position.profit(final)
                 del self.positions[key]
                 continue
             close = self.quote_of(position.instrument.token).last

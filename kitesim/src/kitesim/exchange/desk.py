@@ -21,6 +21,7 @@ from kitesim.exchange.orders import Order, OrderRequest, Place, Status
 from kitesim.exchange.risk import margin_refusal, unauthorised
 from kitesim.exchange.schedules import Schedule
 from kitesim.exchange.timers import Timers
+from kitesim.market.instruments import Instrument
 from kitesim.market.market import Market
 from kitesim.truth import TruthLog
 
@@ -223,8 +224,22 @@ class Desk:
     def close_day(self) -> None:
         """Settle all accounts; the order book of the new day holds only after-market orders."""
         for account in self._lives.accounts.values():
-            account.close_day()
+            account.close_day(self._settlement)
         self._schedule.new_day(day_of(self._now_ns()))
+
+    def _settlement(self, instrument: Instrument) -> int | None:
+        """Return the final price of a contract that expires today: its index's last price, of an option its worth."""
+        if instrument.expiry is None or instrument.expiry > self._market.day:
+            return None
+        prices = [
+            quote.last
+            for quote in self._market.quotes.values()
+            if quote.instrument.path == instrument.path and not quote.instrument.is_derivative
+        ]
+        spot = prices[0] if prices else self._market.quotes[instrument.token].last
+        if instrument.instrument_type not in ("CE", "PE"):
+            return spot
+        return max(spot - instrument.strike if instrument.instrument_type == "CE" else instrument.strike - spot, 0)
 
     def empty_book(self, account: Account) -> None:
         """Forget every order and trigger of an account without a word to its client."""
