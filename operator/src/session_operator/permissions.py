@@ -52,7 +52,7 @@ def own_rules(profiles_config_map: str) -> Sequence[dict[str, list[str]]]:
 def trader_rules(session: str, lease: str) -> Sequence[dict[str, list[str]]]:
     """List what the traders of one session may do: one Lease, their own session, events."""
     return (
-        _rule("coordination.k8s.io", ["leases"], ["get", "update", "patch"], [lease]),
+        _rule("coordination.k8s.io", ["leases"], ["get", "watch", "update", "patch"], [lease]),
         _rule("tradeops.dev", ["tradingsessions"], READ, [session]),
         _rule("", ["events"], ["create", "patch"]),
         _rule("events.k8s.io", ["events"], ["create", "patch"]),

@@ -206,20 +206,22 @@ def calculators(exchange: Exchange, kite: KiteConnect) -> None:
 @probe("modify_mf_sip", "cancel_mf_sip")
 def mutual_funds(exchange: Exchange, kite: KiteConnect) -> None:
     assert kite.mf_orders() == kite.mf_sips() == kite.mf_holdings() == kite.mf_instruments() == []
-    for refused in (
+    writes: list[Callable[[], object]] = [
         lambda: kite.place_mf_order("INF209K01157", "BUY", amount=1000),
         lambda: kite.place_mf_sip("INF209K01157", 1000, 12, "monthly", instalment_day=1),
-    ):
+    ]
+    for refused in writes:
         with pytest.raises(kite_errors.GeneralException, match="not part of this simulator") as refusal:
             refused()
         assert refusal.value.code == 400
-    for unknown in (
+    reads: list[Callable[[], object]] = [
         lambda: kite.mf_orders("1"),
         lambda: kite.cancel_mf_order("1"),
         lambda: kite.mf_sips("1"),
         lambda: kite.modify_mf_sip("1", amount=2000),
         lambda: kite.cancel_mf_sip("1"),
-    ):
+    ]
+    for unknown in reads:
         with pytest.raises(kite_errors.GeneralException, match="Couldn't find"):
             unknown()
 

@@ -87,7 +87,9 @@ class Sender:
             order_id = await self._broker.place(order, permit)
         except Refused as refusal:
             outcome = _name(refusal)
-            event = PlaceRefused(*self._now(), order.tag, str(refusal), by_gate=isinstance(refusal, GateClosed))
+            event = PlaceRefused(
+                *self._now(), order.tag, str(refusal), by_gate=isinstance(refusal, GateClosed), kind=outcome
+            )
         except Unknown as doubt:
             outcome = "unknown"
             event = PlaceUnknown(*self._now(), order.tag, str(doubt))
@@ -112,7 +114,7 @@ class Sender:
         except Unknown as doubt:
             outcome, message, told = "unknown", str(doubt), "unknown"
         self._ended(operation, told, started)
-        self._post(MutationReply(*self._now(), order.tag, operation, outcome, message))
+        self._post(MutationReply(*self._now(), order.tag, operation, outcome, message, told))
 
     async def _read(self, effect: ReadEffect, what: str) -> None:
         requested_at = self._clock.machine_time()
