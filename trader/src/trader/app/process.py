@@ -11,6 +11,7 @@ from trader.adapters.system_clock import machine_time
 from trader.app import showing
 from trader.app.documents import ConfigInvalid
 from trader.app.observing import time_flattening
+from trader.app.sharing import Sharing
 from trader.app.telemetry import TraderTelemetry
 from trader.app.wiring import Assembled, Doors, Plan, Unready, assemble
 from trader.domain.state import EngineState
@@ -37,6 +38,7 @@ class TraderProcess:
         self.failure: Exception | None = None
         """What kept it from starting at all."""
         self.ended = asyncio.Event()
+        self._sharing = Sharing(chosen.settings.redis / "url", chosen.account)
         self._doors = doors
         self._patient = patient
         self._stopping = asyncio.Event()
@@ -82,12 +84,16 @@ class TraderProcess:
                     self.ending = Ending.STOPPED
                     return
                 engine, clock = self.assembled.engine, self.assembled.clock
-                watch = asyncio.create_task(time_flattening(engine.snapshot, clock, self.telemetry), name="flattening")
+                beside = {
+                    asyncio.create_task(time_flattening(engine.snapshot, clock, self.telemetry), name="flattening"),
+                    asyncio.create_task(self._sharing.run(lambda: engine.is_leader, self.state), name="sharing"),
+                }
                 try:
                     self.ending = await engine.run()
                 finally:
-                    watch.cancel()
-                    await asyncio.wait({watch})
+                    for task in beside:
+                        task.cancel()
+                    await asyncio.wait(beside)
         except (ConfigInvalid, Unready) as error:
             self.failure = error
         except Exception as error:  # the top frame: nothing above would say it
@@ -135,7 +141,7 @@ class TraderProcess:
         return (machine_time() - self._turned_at) / 1e9 < STILL_SECONDS + RETRY_SECONDS, self.message
 
     def state(self) -> dict[str, Any]:
-        """`/v1/state`."""
+        """`/v1/state`; on a standby `leader` is the leader's, where Redis shows it."""
         settings = self.chosen.settings
         shown = showing.Shown(
             session=settings.session.session.name,
@@ -144,4 +150,4 @@ class TraderProcess:
             market_time=self.assembled.clock.market_time() if self.assembled is not None else None,
             message=self.message,
         )
-        return showing.state(shown, self.snapshot())
+        return showing.state(shown, self.snapshot()) | {"leader": self._sharing.leader_state}

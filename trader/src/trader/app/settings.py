@@ -19,6 +19,7 @@ from trader.engine.leases import LeaseTimes
 # Where the operator mounts what it gives a pod (docs/seams.md §2).
 CREDENTIALS = Path("/etc/trader/credentials")
 DATABASE = Path("/etc/trader/database")
+REDIS = Path("/etc/trader/redis")
 
 Found = TypeVar("Found")
 DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
@@ -136,6 +137,8 @@ class Settings:
     database_url: str | None
     """None: read `database / "url"` until it is there."""
     database: Path
+    redis: Path
+    """Where `url` may stand; without it the leader's picture is not shared."""
     emergency_directory: Path
     in_cluster: bool
     http_host: str
@@ -176,6 +179,7 @@ def cluster_settings(session_file: Path, profile_file: Path, host: str, port: in
         credentials=Path(os.environ.get("TRADER_CREDENTIALS", CREDENTIALS)),
         database_url=None,
         database=Path(os.environ.get("TRADER_DATABASE", DATABASE)),
+        redis=Path(os.environ.get("TRADER_REDIS", REDIS)),
         emergency_directory=Path(os.environ.get("TRADER_EMERGENCY", "/var/lib/trader")),
         in_cluster=True,
         http_host=host,

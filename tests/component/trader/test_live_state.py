@@ -1,0 +1,129 @@
+"""The leader's picture in a real Redis: shown while it is fresh, missed without harm."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from trader.adapters.redis_live_state import LIFETIME_SECONDS, LiveStateAway, RedisLiveState
+from trader.app.sharing import Sharing
+
+pytestmark = [pytest.mark.component, pytest.mark.timeout(60)]
+
+
+@pytest.fixture(scope="module")
+def redis_program() -> str:
+    """redis-server, installed when this is root on Debian."""
+    if (found := shutil.which("redis-server")) is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], check=True, timeout=120)
+        # The package would start a server of its own; only the program is wanted.
+        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "redis-tools", "redis-server"]
+        policy = Path("/usr/sbin/policy-rc.d")
+        stands = policy.exists()
+        if not stands:
+            policy.write_text("#!/bin/sh\nexit 101\n")
+            policy.chmod(0o755)
+        try:
+            subprocess.run(command, check=True, timeout=300, env=environment, stdout=subprocess.DEVNULL)
+        finally:
+            if not stands:
+                policy.unlink()
+        found = shutil.which("redis-server")
+    assert found, "redis-server is missing; install Debian's package redis-server"
+    return found
+
+
+@pytest.fixture
+def redis(redis_program: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A Redis of this test's own, and its URL."""
+    path = tmp_path / "redis.sock"
+    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
+    process = subprocess.Popen([redis_program, *options], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < deadline, "redis-server did not start"
+        time.sleep(0.02)
+    try:
+        yield process, f"unix://{path}"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+
+
+async def test_a_standby_sees_the_newest_picture(redis: tuple[subprocess.Popen[bytes], str]) -> None:
+    """The last one that was shown, and only of its own account."""
+    leader, standby = RedisLiveState(redis[1], "AB1234"), RedisLiveState(redis[1], "AB1234")
+    other = RedisLiveState(redis[1], "ZZ9999")
+
+    await leader.publish({"heatPaise": 1})
+    await leader.publish({"heatPaise": 2})
+
+    assert await standby.read() == {"heatPaise": 2}
+    assert await other.read() is None
+    for each in (leader, standby, other):
+        await each.close()
+
+
+async def test_a_silent_leader_s_picture_ends(redis: tuple[subprocess.Popen[bytes], str]) -> None:
+    """An old picture is worse than none."""
+    live = RedisLiveState(redis[1], "AB1234")
+    await live.publish({"heatPaise": 1})
+
+    async with asyncio.timeout(LIFETIME_SECONDS + 2):
+        while await live.read() is not None:  # noqa: ASYNC110 - a key that expires tells nobody
+            await asyncio.sleep(0.1)
+    await live.close()
+
+
+async def test_a_redis_that_hangs_costs_half_a_second_and_no_more(redis: tuple[subprocess.Popen[bytes], str]) -> None:
+    """Stopped, not gone: the socket stays open and says nothing."""
+    live = RedisLiveState(redis[1], "AB1234")
+    await live.publish({"heatPaise": 1})
+    redis[0].send_signal(signal.SIGSTOP)
+
+    begin = time.monotonic()
+    with pytest.raises(LiveStateAway):
+        await live.publish({"heatPaise": 2})
+
+    assert time.monotonic() - begin < 2
+    await live.close()
+
+
+async def test_sharing_goes_on_when_redis_comes_back(
+    redis: tuple[subprocess.Popen[bytes], str], tmp_path: Path
+) -> None:
+    """A pair of processes, one leading: its picture reaches the other, is gone with Redis, and returns with it."""
+    (tmp_path / "url").write_text(redis[1])
+    leading, standing_by = (Sharing(tmp_path / "url", "AB1234") for _ in range(2))
+    tasks = [
+        asyncio.create_task(leading.run(lambda: True, lambda: {"epoch": 7})),
+        asyncio.create_task(standing_by.run(lambda: False, dict)),
+    ]
+    try:
+        await _until(lambda: standing_by.leader_state == {"epoch": 7})
+        redis[0].send_signal(signal.SIGSTOP)
+        await _until(lambda: standing_by.leader_state is None)
+        redis[0].send_signal(signal.SIGCONT)
+        await _until(lambda: standing_by.leader_state == {"epoch": 7})
+        assert leading.leader_state is None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(15):
+        while not holds():  # noqa: ASYNC110 - Redis comes and goes untold
+            await asyncio.sleep(0.05)

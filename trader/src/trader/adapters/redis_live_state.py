@@ -1,0 +1,61 @@
+"""The leader's picture of now, in Redis: what a standby and the screens show without a socket to the broker.
+
+It is a convenience and nothing else: never awaited on the order path, never read by a decision, gone after seconds.
+What must last stands in the database.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+ANSWER_SECONDS: Final = 0.5
+LIFETIME_SECONDS: Final = 5
+"""How long a picture is shown after its leader fell silent."""
+
+
+class LiveStateAway(Exception):  # noqa: N818 - what happened
+    """Redis did not answer in time, or not sensibly."""
+
+
+class RedisLiveState:
+    """One account's picture, under one key that expires by itself."""
+
+    def __init__(self, url: str, account: str) -> None:
+        self._redis = Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
+        self._key = f"tradeops:{account}:state"
+
+    async def publish(self, state: Mapping[str, Any]) -> None:
+        """Show this picture for the next seconds.
+
+        Raises:
+            LiveStateAway: Redis did not take it.
+        """
+        try:
+            await self._redis.set(self._key, json.dumps(state), ex=LIFETIME_SECONDS)
+        except (RedisError, OSError) as error:
+            raise LiveStateAway(str(error) or type(error).__name__) from error
+
+    async def read(self) -> dict[str, Any] | None:
+        """The newest picture; None when no leader showed one lately.
+
+        Raises:
+            LiveStateAway: Redis did not answer.
+        """
+        try:
+            text = await self._redis.get(self._key)
+        except (RedisError, OSError) as error:
+            raise LiveStateAway(str(error) or type(error).__name__) from error
+        if text is None:
+            return None
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise LiveStateAway(f"{self._key} holds no JSON: {error}") from error
+        return found if isinstance(found, dict) else None
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._redis.aclose()
