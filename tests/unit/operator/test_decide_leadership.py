@@ -117,6 +117,16 @@ def test_silence_releases_no_kill() -> None:
     assert "KillReleased" not in told(decision)
 
 
+def test_a_new_leader_s_empty_report_releases_no_kill() -> None:
+    """It took the Lease a moment ago, and has not read the journal yet."""
+    seen = running(report=kill())
+    seen = performed(seen, look(seen))
+    held = running(seen, report="", holder="index-trader-1_uid_other", annotations={"tradeops.dev/epoch": ""})
+    decision = look(held)
+    assert status(decision)["kill"]["id"] == "k-1"
+    assert "KillReleased" not in told(decision)
+
+
 def test_rapid_numbers_are_written_at_a_slow_pace() -> None:
     """A status that differs in them alone waits."""
     seen = running()

@@ -49,7 +49,8 @@ def read_leadership(lease: Manifest | None, observed: Observed, previous: Status
     said = Leadership(
         lease_exists=True,
         last_identity=identity,
-        kill=_read_kill(report),
+        # No report (a new holder has not written one yet) says nothing about the kill that stood.
+        kill=_read_kill(report) if report else previous.kill,
         duration_seconds=float(spec.get("leaseDurationSeconds") or 15),
     )
     if not identity:
