@@ -91,7 +91,7 @@ def test_the_operator_reads_what_a_leader_writes_on_the_lease() -> None:
     assert seen.leader is not None
     assert (seen.leader.holder, seen.leader.epoch, seen.trading_state) == ("index-trader-0", 7, "HALTED")
     assert seen.kill is not None
-    assert (seen.kill.id, seen.kill.reason, seen.kill.by) == ("kill-1", "manual", "desk")
+    assert (seen.kill.id, seen.kill.reason, seen.kill.by) == ("kill-1", "manual: a drill", "desk")
     assert seen.report is not None
     assert seen.report.open_positions == 0
 

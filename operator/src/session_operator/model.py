@@ -236,7 +236,7 @@ class Trader(Part):
 
 
 class Storage(Part):
-    """Where the journal and the shared order budget are."""
+    """Where the journal is, and where the leader shows its live picture."""
 
     database_secret_ref: SecretReference = Field(
         description="Secret whose key url is a postgresql:// URL: journal, outbox, leader epoch and kills."
@@ -244,8 +244,8 @@ class Storage(Part):
     redis_secret_ref: SecretReference | None = Field(
         default=None,
         description=(
-            "Secret whose key url is a redis:// URL: the account's order budget across pods. "
-            "Left out: each trader keeps the budget by itself."
+            "Secret whose key url is a redis:// URL: where the leader shows its live picture to the standby. "
+            "Left out: a standby shows none."
         ),
     )
 
@@ -320,7 +320,7 @@ class Spec(Part):
     kill_switch: KillSwitch = Field(default=KillSwitch(), description="Stop at once, go flat and stay so.")
     account: Account = Field(description="The trading account; one session owns it.")
     trader: Trader = Field(default=Trader(), description="The pair of trader pods.")
-    storage: Storage = Field(description="Where the journal and the shared order budget are.")
+    storage: Storage = Field(description="Where the journal is, and where the leader shows its live picture.")
     calendar: Calendar = Field(description="When the market is open.")
     strategies: list[Strategy] = Field(
         min_length=1,

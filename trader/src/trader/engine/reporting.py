@@ -36,7 +36,7 @@ def report(view: StateView, wall_time: Callable[[MarketTime], int]) -> dict[str,
         if kill is None
         else {
             "id": kill.kill_id,
-            "reason": kill.reason,
+            "reason": f"{kill.reason}: {kill.note}" if kill.note else kill.reason.value,
             "by": kill.by,
             "since": wall_time(kill.market_time),
             "flatAt": None if view.flat_at is None else wall_time(view.flat_at),
