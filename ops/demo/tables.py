@@ -12,7 +12,7 @@ def rupees(paise: int) -> str:
 
 def brackets(state: dict[str, Any]) -> Table:
     """The brackets that the leader reports."""
-    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table = Table(box=None, padding=(0, 1), header_style="dim")
     table.add_column("", width=2)
     for name in ("instrument", "bracket", "entry", "stop", "target"):
         table.add_column(name, no_wrap=True)
@@ -32,7 +32,7 @@ def leg(order: dict[str, Any] | None) -> str:
         return "-"
     price = order["averagePricePaise"] or order["triggerPricePaise"] or order["pricePaise"]
     filled, quantity = order["filledQuantity"], order["quantity"]
-    amount = f"{filled}" if filled == quantity else f"{filled}/{quantity}"
+    amount = f"{filled}/{quantity}" if 0 < filled < quantity else f"{quantity}"
     return f"{order['status'].lower()} {amount} @ {rupees(price)}"
 
 
