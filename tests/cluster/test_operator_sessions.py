@@ -1,6 +1,7 @@
-"""The operator on the real cluster: what it makes, what it refuses, how it heals. Its sessions' pods never start here
-(their image does not exist), so that each Lease is the test's own to write."""
+"""The operator on the real cluster: what it makes, what it refuses, how it heals. Its sessions' pods do not start here
+(their image does not exist) unless a test says so, so that each Lease is the test's own to write."""
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -98,9 +99,14 @@ class Desk:
         return [each["reason"] for each in self.kubectl.json("get", "events", "--field-selector", selector)["items"]]
 
 
-def secret(name: str) -> str:
-    """A Secret of the desk."""
-    key, _, value = SECRETS[name].partition("=")
+def read_secret(kubectl: Kubectl, name: str, key: str) -> str:
+    """A value of a Secret that stands."""
+    return base64.b64decode(kubectl.json("get", "secret", name)["data"][key]).decode()
+
+
+def secret(name: str, pair: str = "") -> str:
+    """A Secret of the desk, with this `key=value` or the one it usually has."""
+    key, _, value = (pair or SECRETS[name]).partition("=")
     document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {key: value}}
     return yaml.safe_dump(document)
 
@@ -258,6 +264,63 @@ def test_what_keeps_pods_from_starting_is_said_on_the_session(desk: Desk) -> Non
         return message if "does.not.exist/trader:0" in message else None
 
     assert wait_for("the reason", look, 60).startswith("noimage-trader-")
+
+
+@pytest.fixture(scope="module")
+def trader_image(stand: Kubectl) -> str:
+    """The stand's own trader image, which the operator runs where a session names none."""
+    (container,) = stand.json("get", "deployment", "-l", "app.kubernetes.io/component=operator")["items"][0]["spec"][
+        "template"
+    ]["spec"]["containers"]
+    return str(next(each["value"] for each in container["env"] if each["name"] == "OPERATOR_TRADER_IMAGE"))
+
+
+WAITING = 90.0
+
+
+def wait_for_words(desk: Desk, name: str, words: str) -> str:
+    """Wait until the Ready condition says this."""
+
+    def look() -> str | None:
+        message = desk.condition(name, "Ready").get("message", "")
+        return message if words in message else None
+
+    return wait_for(f"{words!r} on the session", look, WAITING)
+
+
+def test_a_database_that_cannot_be_reached_is_said_on_the_session(desk: Desk, trader_image: str) -> None:
+    """By both traders, with the Secret that holds its address, and without its password."""
+    desk.kubectl.apply(secret("far-db", "url=postgresql://trader:hunter2@no-such-database.invalid:5432/trading"))
+    desk.apply(
+        "faraway",
+        "DB1234",
+        lambda body: body["spec"].update(
+            trader={"image": trader_image}, storage={"databaseSecretRef": {"name": "far-db"}}
+        ),
+    )
+    message = wait_for_words(desk, "faraway", "the database of key url of Secret far-db does not answer")
+    assert "no-such-database.invalid" in message
+    assert "hunter2" not in json.dumps(desk.get("tradingsession", "faraway")["status"])
+
+
+def test_a_control_token_that_is_refused_is_said_on_the_session(desk: Desk, stand: Kubectl, trader_image: str) -> None:
+    """With the Secret that it stands in, and without the token; a token mended in place is taken without a restart."""
+    desk.kubectl.apply(secret("wrong-token", "control_token=not-the-one"))
+    desk.kubectl.apply(secret("real-db", f"url={read_secret(stand, 'trading-db', 'url')}"))
+
+    def edit(body: dict[str, Any]) -> None:
+        body["spec"].update(trader={"image": trader_image}, storage={"databaseSecretRef": {"name": "real-db"}})
+        body["spec"]["account"]["broker"].update(credentialsSecretRef={"name": "wrong-token"})
+
+    desk.apply("refused-token", "WT1234", edit)
+    message = wait_for_words(desk, "refused-token", "does not accept the control token of key control_token")
+    assert "Secret wrong-token" in message
+    assert "not-the-one" not in json.dumps(desk.get("tradingsession", "refused-token")["status"])
+    desk.kubectl.apply(
+        secret("wrong-token", f"control_token={read_secret(stand, 'kitesim-credentials', 'control_token')}")
+    )
+    # The kubelet refreshes mounted Secrets at its own pace, about a minute.
+    wait_for("Ready", lambda: desk.condition("refused-token", "Ready").get("status") == "True" or None, 180)
 
 
 def test_a_missing_secret_is_named_and_the_session_heals_by_itself(desk: Desk) -> None:

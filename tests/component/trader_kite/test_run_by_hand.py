@@ -195,7 +195,7 @@ Wrong = Callable[[Path], Awaitable[tuple[list[str], str]]]
     [
         (["--database", "postgresql://trader:secret@127.0.0.1:1/trading"], "the database does not answer"),
         (["--database", "mysql://somewhere/else"], "expected a postgresql:// or sqlite:/// URL"),
-        (["--broker", "http://127.0.0.1:1"], "the broker does not answer: no market time from http://127.0.0.1:1"),
+        (["--broker", "http://127.0.0.1:1"], "the broker cannot be used: no market time from http://127.0.0.1:1"),
         (["--broker", "127.0.0.1:8080"], "--broker: must begin with http://"),
         (["--speed", "-1"], "simulation: "),
         (["--http", "nowhere"], "--http: must be HOST:PORT"),

@@ -106,8 +106,10 @@ def secret_body(name: str, values: Mapping[str, str], namespace: str = "desk") -
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "data": data}
 
 
-def pod_body(name: str, *, config_hash: str = "", is_ready: bool = True, session_name: str = "index") -> dict[str, Any]:
-    """A trader pod as the API server returns it."""
+def pod_body(
+    name: str, *, config_hash: str = "", is_ready: bool = True, session_name: str = "index", address: str = ""
+) -> dict[str, Any]:
+    """A trader pod as the API server returns it; one with an address runs."""
     labels = {LABEL_SESSION: session_name}
     conditions = [{"type": "Ready", "status": "True" if is_ready else "False"}]
     return {
@@ -119,7 +121,8 @@ def pod_body(name: str, *, config_hash: str = "", is_ready: bool = True, session
             "labels": labels,
             "annotations": {"tradeops.dev/config": config_hash},
         },
-        "status": {"conditions": conditions},
+        "status": {"conditions": conditions}
+        | ({"podIP": address, "containerStatuses": [{"state": {"running": {}}}]} if address else {}),
     }
 
 

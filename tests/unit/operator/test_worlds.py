@@ -97,6 +97,53 @@ def test_a_secret_s_values_are_not_kept() -> None:
     assert "hunter2" not in repr(vars(world))
 
 
+def waiting_pod(version: int, **kind: Any) -> dict[str, Any]:
+    """A trader that runs."""
+    return versioned(pod_body("index-trader-0", address="10.0.0.7", **kind), version)
+
+
+POD = Reference("Pod", "desk", "index-trader-0")
+
+
+def problem_in(world: World) -> str:
+    """What the only pod's facts say."""
+    seen = world.observe(KEY, 0.0, status_age_seconds=0, fault="")
+    assert seen is not None
+    (pod,) = seen.pods
+    return pod.problem
+
+
+def test_only_a_trader_that_runs_and_is_not_ready_is_asked() -> None:
+    """The others have nothing to tell, or nobody to tell it."""
+    assert world_with(waiting_pod(3, is_ready=False)).waiting_traders() == {POD: "10.0.0.7"}
+    assert world_with(waiting_pod(3)).waiting_traders() == {}
+    assert world_with(versioned(pod_body("index-trader-0", is_ready=False), 3)).waiting_traders() == {}
+
+
+def test_a_complaint_wakes_the_session_once_and_is_told_in_the_desk_s_words() -> None:
+    """A file that is mounted is a key of a Secret to those who made it; credentials in a URL are nobody's to see."""
+    world = world_with(waiting_pod(3, is_ready=False))
+    said = "the database of /etc/trader/database/url does not answer: postgresql://u:hunter2@h/d\nno route"
+    assert world.note_complaint(POD, said) == {KEY}
+    assert world.note_complaint(POD, said) == frozenset()
+    expected = "the database of key url of Secret trading-db does not answer: postgresql://***@h/d no route"
+    assert problem_in(world) == expected
+
+
+def test_a_complaint_ends_with_its_cause() -> None:
+    """A trader that is ready, or gone, complains of nothing."""
+    world = world_with(waiting_pod(3, is_ready=False))
+    world.note_complaint(POD, "starting")
+    assert world.note_complaint(POD, "") == {KEY}
+    assert problem_in(world) == ""
+    world.note_complaint(POD, "starting")
+    world.put(waiting_pod(4), 0.0)
+    assert problem_in(world) == ""
+    assert world.note_complaint(POD, "too late") == frozenset()
+    world.remove(POD, 5)
+    assert world.note_complaint(POD, "too late") == frozenset()
+
+
 def test_a_rival_wakes_the_other() -> None:
     """When the elder goes, the younger's time has come."""
     world = world_with()

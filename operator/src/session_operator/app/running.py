@@ -12,6 +12,7 @@ import structlog
 from session_operator.adapters.api import KubernetesApi, connect
 from session_operator.adapters.clocks import MachineClock
 from session_operator.adapters.measures import PrometheusMeasures
+from session_operator.adapters.readiness import asking
 from session_operator.adapters.recording import EventRecorder
 from session_operator.adapters.watching import Watcher
 from session_operator.app.http import health_application, metrics_application, serve
@@ -19,6 +20,7 @@ from session_operator.app.schemas import profile_validator
 from session_operator.app.settings import Settings
 from session_operator.domain.decide import Terms
 from session_operator.domain.profiles import ProfileSource
+from session_operator.engine.asking import Asker
 from session_operator.engine.reconciling import Reconciler
 from session_operator.engine.relisting import Relister
 from session_operator.engine.watchfulness import Watchfulness
@@ -87,6 +89,7 @@ class Operator:
             await stack.enter_async_context(serve(health, settings.host, settings.health_port))
             metrics = metrics_application(self.measures.exposition)
             await stack.enter_async_context(serve(metrics, settings.host, settings.metrics_port))
+            asker = Asker(self.world, await stack.enter_async_context(asking()), self.reconciler.queue.add)
             await self.relister.fill()
             self.is_ready = True
             log.info("operator_ready", namespaces=settings.namespaces or "all", sessions=len(self.world.session_keys()))
@@ -94,6 +97,7 @@ class Operator:
                 tasks = [group.create_task(self.reconciler.work()) for _ in range(settings.workers)]
                 tasks.append(group.create_task(self.relister.keep_lists(settings.relist_seconds)))
                 tasks.append(group.create_task(self.relister.keep_profiles(settings.profiles_seconds)))
+                tasks.append(group.create_task(asker.keep_asking()))
                 await self.watcher.run()
                 for task in tasks:
                     task.cancel()

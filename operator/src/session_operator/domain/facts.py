@@ -43,7 +43,14 @@ def read_pod(body: Manifest) -> PodFacts:
         is_deleting=is_deleting,
         problem=next(_ailments(body), "")[:LONGEST_PROBLEM],
         session=(metadata.get("labels") or {}).get(LABEL_SESSION, ""),
+        address="" if is_ready or is_deleting else _address(status),
     )
+
+
+def _address(status: Mapping[str, Any]) -> str:
+    """Where the container runs, if it does."""
+    states = [each.get("state") or {} for each in status.get("containerStatuses") or ()]
+    return str(status.get("podIP", "")) if any("running" in state for state in states) else ""
 
 
 def _ailments(body: Manifest) -> Iterator[str]:

@@ -37,6 +37,8 @@ class PodFacts:
     is_deleting: bool
     problem: str = ""
     session: str = ""
+    address: str = ""
+    """Where a trader that runs but is not ready can be asked why; empty when there is nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,13 @@ class Recorder(Protocol):
         """Write one event."""
 
 
+class Complaints(Protocol):
+    """What traders say of themselves."""
+
+    async def why_not_ready(self, address: str) -> str | None:
+        """Ask a trader what it waits for; empty if for nothing, None if it does not answer. Never raises."""
+
+
 class Measures(Protocol):
     """What the operator measures of itself."""
 

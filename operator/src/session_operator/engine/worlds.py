@@ -7,8 +7,10 @@ undoes what an answer to our own write has shown.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from session_operator.domain.complaints import retell
 from session_operator.domain.facts import read_pod, read_secret
 from session_operator.domain.leadership import significance
 from session_operator.domain.names import KIND, LABEL_SESSION, http_service_name, lease_name, trader_name
@@ -54,6 +56,7 @@ class World:
         self._lease_changed: dict[Reference, tuple[Any, float]] = {}
         self._renewed: set[Reference] = set()
         self._holders: dict[Reference, tuple[str, float]] = {}
+        self._complaints: dict[Reference, str] = {}
 
     def sessions(self) -> tuple[Session, ...]:
         """List the sessions."""
@@ -70,6 +73,8 @@ class World:
             return frozenset()
         self._versions[reference] = version
         before, after = self._kept.get(reference), _keep(body)
+        if isinstance(after, PodFacts) and not after.address:
+            self._complaints.pop(reference, None)
         woken = self._concerned(reference, before) | (self._enter(reference, after))
         if reference.kind == "Lease":
             return woken if self._note_lease(reference, before, after, now) else frozenset()
@@ -85,6 +90,7 @@ class World:
         self._lease_changed.pop(reference, None)
         self._renewed.discard(reference)
         self._holders.pop(reference, None)
+        self._complaints.pop(reference, None)
         self._leave(reference, before)
         return woken
 
@@ -110,6 +116,19 @@ class World:
         """Find a session."""
         return self._kept.get(Reference(KIND, key.namespace, key.name))
 
+    def waiting_traders(self) -> dict[Reference, str]:
+        """List the addresses of traders that run but are not ready."""
+        pods = ((reference, kept) for reference, kept in self._kept.items() if isinstance(kept, PodFacts))
+        return {reference: kept.address for reference, kept in pods if kept.address}
+
+    def note_complaint(self, pod: Reference, complaint: str) -> frozenset[Key]:
+        """Take what a trader says it waits for, empty for nothing; returns the sessions that this concerns."""
+        kept = self._kept.get(pod)
+        if not isinstance(kept, PodFacts) or not kept.address or self._complaints.get(pod, "") == complaint:
+            return frozenset()
+        self._complaints[pod] = complaint
+        return self._concerned(pod, kept)
+
     def observe(self, key: Key, now: float, *, status_age_seconds: float, fault: str) -> Observed | None:
         """Put together what a decision about one session looks at; None if it is gone."""
         session = self.session(key)
@@ -127,7 +146,7 @@ class World:
         return Observed(
             session=session,
             children={Child(each.kind, each.name): kept for each, kept in found.items() if each.kind != "Pod"},
-            pods=tuple(kept for kept in found.values() if isinstance(kept, PodFacts)),
+            pods=tuple(self._heard(each, kept, session) for each, kept in found.items() if isinstance(kept, PodFacts)),
             secrets={name: facts for name, facts in secrets.items() if isinstance(facts, SecretFacts)},
             profiles=self.profiles,
             rivals=self._rivals(session, key),
@@ -137,6 +156,11 @@ class World:
             status_age_seconds=status_age_seconds,
             fault=fault,
         )
+
+    def _heard(self, pod: Reference, facts: PodFacts, session: Session) -> PodFacts:
+        """What the trader says itself is newer than what the kubelet says of its last end."""
+        complaint = self._complaints.get(pod, "")
+        return replace(facts, problem=retell(complaint, session)) if complaint else facts
 
     def _rivals(self, session: Session, key: Key) -> tuple[Rival, ...]:
         if session.account is None:

@@ -188,13 +188,14 @@ def _token_source(settings: Settings) -> TokenSource:
 
 async def _store(settings: Settings, account: AccountId, closing: contextlib.AsyncExitStack) -> SqlStore:
     """A database at the newest schema."""
-    url = settings.database_url or _read_url(settings.database / "url")
+    file = settings.database / "url"
+    url, source = (settings.database_url, "") if settings.database_url else (_read_url(file), f" of {file}")
     try:
         await asyncio.to_thread(upgrade, url)
     except ValueError as error:
-        raise Unready(f"the database URL cannot be used: {error}") from error
+        raise Unready(f"the database URL{source} cannot be used: {error}") from error
     except StoreAway as away:
-        raise Unready(f"the database does not answer: {away}") from away
+        raise Unready(f"the database{source} does not answer: {away}") from away
     store = SqlStore(url, account)
     closing.callback(store.close)
     return store
@@ -215,7 +216,7 @@ async def _clock(settings: Settings, closing: contextlib.AsyncExitStack) -> Kite
     try:
         await clock.start()
     except OSError as error:
-        raise Unready(f"the broker does not answer: {error}") from error
+        raise Unready(f"the broker cannot be used: {error}") from error
     _beside(closing, clock.follow(), "market-clock")
     return clock
 

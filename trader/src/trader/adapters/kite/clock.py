@@ -89,11 +89,20 @@ class KitesimClock:
         asked = machine_time()
         try:
             reply = await http.get(self._url, headers=headers)
-            reply.raise_for_status()
+        except httpx.HTTPError as error:
+            raise OSError(f"no market time from {self._url}: {error or type(error).__name__}") from error
+        if reply.status_code != httpx.codes.OK:
+            raise OSError(f"no market time from {self._url}: {self._refusal(reply.status_code)}")
+        try:
             shown = reply.json()
             market, speed = int(shown["market_time_ns"]), float(shown["speed"])
-        except (httpx.HTTPError, ValueError, KeyError) as error:
-            raise OSError(f"no market time from {self._url}: {error or type(error).__name__}") from error
+        except (ValueError, KeyError) as error:
+            raise OSError(f"no market time from {self._url}: its answer is none: {error!r}") from error
         heard = machine_time()
         self._reference = (asked + (heard - asked) // 2, market, speed)
         self._heard_at = heard
+
+    def _refusal(self, code: int) -> str:
+        if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            return f"it does not accept the control token of {self._control_token_file or 'nowhere'} (HTTP {code})"
+        return f"it answered with HTTP {code}"
