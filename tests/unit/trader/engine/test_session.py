@@ -1,12 +1,19 @@
 """A whole process in virtual time: the real domain, everything around it in memory."""
 
 import asyncio
+import json
+from collections.abc import Coroutine
 from pathlib import Path
 
 from tests.component.trader.orders import bracket, day, place, planned
 from tests.unit.trader.engine.fakes import ACCOUNT
-from tests.unit.trader.engine.process import Process, row, virtually
+from tests.unit.trader.engine.process import PROFILE, Process, row, virtually
+from trader.domain.effects import ConfigJudged
+from trader.domain.evolving import evolve
+from trader.domain.profiles import Config
 from trader.domain.values import (
+    ConfigRefusal,
+    ConfigVerdict,
     Epoch,
     IntentId,
     KillReason,
@@ -309,5 +316,37 @@ def test_an_unexpected_error_cuts_and_ends(tmp_path: Path) -> None:
         assert process.gate.proofs.epoch == 0
         assert process.elector.released == []
         assert len(process.tally.failures) == 1
+
+    virtually(tmp_path, story)
+
+
+def test_the_leader_answers_an_offered_configuration_and_a_standby_refuses_it(tmp_path: Path) -> None:
+    """The domain's verdict comes back to the caller, the limits of the offer hold from then on, the report names its hash."""
+
+    async def story(process: Process) -> None:
+        def offer(name: str, *, is_promoted: bool = False, **limits: object) -> Coroutine[None, None, ConfigJudged]:
+            config = Config(name, "canary", evolve(PROFILE, **limits))
+            view = process.engine.snapshot().view
+            return process.engine.offer_config(
+                config, view.config_hash if view else "", process.engine.snapshot().epoch, is_promoted=is_promoted
+            )
+
+        running = asyncio.ensure_future(process.engine.run())
+        await asyncio.sleep(0.5)
+        assert (await offer("next")).refusal is ConfigRefusal.NOT_LEADER
+        process.elector.win()
+        process.feed.queue.put_nowait(FeedUp())
+        await asyncio.sleep(4)
+        more = ("NIFTY", "SENSEX")
+        assert (await offer("wide", underlyings=more)).refusal is ConfigRefusal.LOOSENS_WITHOUT_STAGE
+        assert (await offer("next", max_heat_ppm=5_000)).verdict is ConfigVerdict.APPLIED
+        await asyncio.sleep(1)
+        assert json.loads(process.elector.annotations()["tradeops.dev/report"])["config"] == "next"
+        assert process.broker.reads.count("instruments") == 1
+        assert (await offer("wide", underlyings=more, is_promoted=True)).verdict is ConfigVerdict.APPLIED
+        await asyncio.sleep(1)
+        assert process.broker.reads.count("instruments") == 2
+        process.engine.stop()
+        assert await running is Ending.STOPPED
 
     virtually(tmp_path, story)

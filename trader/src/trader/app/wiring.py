@@ -173,6 +173,7 @@ def _engine_settings(settings: Settings, live: bool) -> EngineSettings:
         lease=settings.session.lease.times(),
         profile=risk_profile(settings.profile),
         config_hash=settings.session.config.hash,
+        stage=settings.session.config.stage,
         emergency_directory=settings.emergency_directory,
         live=live,
     )

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from trader.domain.profiles import RiskProfile
 from trader.domain.records import Record
 from trader.domain.values import (
     BrokerOrderId,
+    ConfigRefusal,
+    ConfigVerdict,
     GuardCode,
     InstrumentKey,
     IntentId,
@@ -99,6 +102,24 @@ class GuardTripped:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigJudged:
+    """The answer to an offered configuration, for whoever asked."""
+
+    request: str
+    config_hash: str
+    verdict: ConfigVerdict
+    refusal: ConfigRefusal | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadInstruments:
+    """Other underlyings or kinds may be traded, and nothing is open: load their instruments and listen to them."""
+
+    profile: RiskProfile
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """A business fact for log and events: `name` in past-tense snake case, `fields` ready to print."""
 
@@ -116,5 +137,7 @@ Effect = (
     | ReadFunds
     | EngageKill
     | GuardTripped
+    | ConfigJudged
+    | LoadInstruments
     | Announce
 )

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import cast
 
 from trader.domain.brackets import held_quantity, live_orders
+from trader.domain.configuring import on_config_offered, on_profile_applied, settle_config
 from trader.domain.effects import Effect, EngageKill, Persist
 from trader.domain.events import (
     BookRead,
     ClockTick,
     CommitRefused,
     Committed,
+    ConfigOffered,
     Event,
     FeedChanged,
     FundsRead,
@@ -92,6 +94,7 @@ def _settle(turn: Turn) -> None:
     refresh_state(turn)
     if _is_idle(turn):
         return
+    settle_config(turn)
     open_day(turn)
     _guard_daily_loss(turn)
     meet_obligations(turn, tuple(turn.durable.open))
@@ -187,10 +190,6 @@ def _on_instruments_loaded(turn: Turn, event: InstrumentsLoaded) -> None:
     turn.change_control(instruments={each.key: each for each in event.instruments})
 
 
-def _on_profile_applied(turn: Turn, event: ProfileApplied) -> None:
-    turn.change_control(profile=event.profile, config_hash=event.config_hash)
-
-
 def _on_mode_wanted(turn: Turn, event: ModeWanted) -> None:
     turn.change_control(wants_live=event.live, is_suspended=event.suspended)
 
@@ -201,6 +200,7 @@ def _on_preflight_judged(turn: Turn, event: PreflightJudged) -> None:
 
 _HEARD_WITHOUT_STANDING = (
     ClockTick,
+    ConfigOffered,
     FeedChanged,
     InstrumentsLoaded,
     KillEngaged,
@@ -219,6 +219,7 @@ _HANDLERS = cast(
         ClockTick: _on_clock_tick,
         CommitRefused: on_commit_refused,
         Committed: on_committed,
+        ConfigOffered: on_config_offered,
         FeedChanged: _on_feed_changed,
         FundsRead: _on_funds_read,
         InstrumentsLoaded: _on_instruments_loaded,
@@ -232,7 +233,7 @@ _HANDLERS = cast(
         PlaceUnknown: on_place_unknown,
         PositionsRead: on_positions_read,
         PreflightJudged: _on_preflight_judged,
-        ProfileApplied: _on_profile_applied,
+        ProfileApplied: on_profile_applied,
         ReadFailed: _on_read_failed,
         StandingChanged: on_standing_changed,
     },

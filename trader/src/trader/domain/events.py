@@ -7,7 +7,7 @@ showed then: the domain reads time from nowhere else.
 from dataclasses import dataclass
 
 from trader.domain.instruments import Instrument
-from trader.domain.profiles import RiskProfile
+from trader.domain.profiles import Config, RiskProfile
 from trader.domain.values import (
     BrokerOrderId,
     Epoch,
@@ -207,12 +207,30 @@ class InstrumentsLoaded:
 
 @dataclass(frozen=True, slots=True)
 class ProfileApplied:
-    """A configuration takes effect: tightening at once (loosening by stage is the operator's to decide)."""
+    """The configuration that this process was started with: its files are the operator's word."""
 
     at: MachineTime
     market_time: MarketTime
     profile: RiskProfile
     config_hash: str
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigOffered:
+    """Another configuration for the running engine: it tightens at once, and loosens by stage only (domain.configuring)."""
+
+    at: MachineTime
+    market_time: MarketTime
+    request: str
+    """Names the offer; its answer, `ConfigJudged`, carries it."""
+    epoch: Epoch
+    """The leadership that it is meant for."""
+    replaces: str
+    """The hash that is believed to be in force."""
+    config: Config
+    is_promoted: bool
+    """The operator's word that this hash has earned this stage; nothing else lets a limit loosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +309,7 @@ Event = (
     | FeedChanged
     | InstrumentsLoaded
     | ProfileApplied
+    | ConfigOffered
     | ModeWanted
     | PreflightJudged
     | KillEngaged

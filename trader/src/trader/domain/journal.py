@@ -13,6 +13,7 @@ from trader.domain.records import (
     BracketExiting,
     BracketPlanned,
     ClosedOutside,
+    ConfigTaken,
     DayOpened,
     FlatProven,
     ForeignPosition,
@@ -192,6 +193,7 @@ def _day_opened(durable: Durable, record: DayOpened) -> Durable:
         kill=kill,
         flat_at=durable.flat_at if kill else None,
         foreign=durable.foreign,
+        config=durable.config,
     )
 
 
@@ -206,6 +208,10 @@ def _flat_proven(durable: Durable, record: FlatProven) -> Durable:
     if durable.kill is None or durable.kill.kill_id != record.kill_id or durable.flat_at is not None:
         return durable
     return evolve(durable, flat_at=record.market_time)
+
+
+def _config_taken(durable: Durable, record: ConfigTaken) -> Durable:
+    return evolve(durable, config=record)
 
 
 _Fold = Callable[[Durable, Record], Durable]
@@ -224,5 +230,6 @@ _FOLDS = cast(
         DayOpened: _day_opened,
         ForeignPosition: _foreign_position,
         FlatProven: _flat_proven,
+        ConfigTaken: _config_taken,
     },
 )

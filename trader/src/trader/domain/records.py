@@ -155,6 +155,28 @@ class FlatProven:
     kill_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigTaken:
+    """These limits hold from here on. Lists are joined by commas: a record holds plain values only."""
+
+    market_time: MarketTime
+    started_with: str
+    """The hash of the files that the process was started with."""
+    config_hash: str
+    stage: str
+    name: str
+    per_trade_risk_ppm: int
+    max_heat_ppm: int
+    max_daily_loss_ppm: int
+    underlyings: str
+    kinds: str
+    orders_per_second: int
+    orders_per_minute: int
+    orders_per_day: int
+    market_data_stale_after: int
+    order_stream_stale_after: int
+
+
 Record = (
     BracketPlanned
     | OrderPlanned
@@ -167,4 +189,5 @@ Record = (
     | ClosedOutside
     | ForeignPosition
     | FlatProven
+    | ConfigTaken
 )

@@ -12,8 +12,8 @@ from enum import StrEnum
 from trader.domain.calendars import Calendar, Session
 from trader.domain.events import BrokerOrder, KillEngaged, PositionsRead, Quote
 from trader.domain.instruments import Instrument
-from trader.domain.profiles import RiskProfile
-from trader.domain.records import BracketPlanned, KillStood
+from trader.domain.profiles import Config, RiskProfile
+from trader.domain.records import BracketPlanned, ConfigTaken, KillStood
 from trader.domain.strategies import Memory, Strategy
 from trader.domain.throttle import Sends
 from trader.domain.values import (
@@ -177,6 +177,8 @@ class Durable:
     """When the broker's book proved us flat under the kill that stands."""
     foreign: Mapping[InstrumentKey, int] = field(default_factory=dict)
     """Signed quantity of each instrument that is in the account and not ours."""
+    config: ConfigTaken | None = None
+    """The limits that were last in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +262,18 @@ class Control:
     is_feed_up: bool = False
     feed_lost_at: MachineTime = _NO_TIME
     instruments: Mapping[InstrumentKey, Instrument] = field(default_factory=dict)
+    started_with: Config | None = None
+    """The configuration of the process's files."""
     profile: RiskProfile | None = None
-    config_hash: str = ""
+    """The limits in force: the only ones that guards, sizing and budget look at."""
+    config: Config | None = None
+    """The last configuration that came into force whole."""
+    config_noted: bool = False
+    """Whether the journal has what is in force."""
+    config_waiting: Config | None = None
+    """What was promoted, and loosens something once nothing is open; what it tightens is in force already."""
+    loaded_for: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    """The underlyings and kinds that the instruments were last asked for."""
     wants_live: bool | None = None
     """None until the desk's wish is known: then nothing new is risked, and nothing is closed for it either."""
     is_suspended: bool = False

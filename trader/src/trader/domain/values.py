@@ -141,6 +141,32 @@ class GuardCode(StrEnum):
     KILLED = "KILLED"
 
 
+class ConfigVerdict(StrEnum):
+    """What became of a configuration that was offered to the running engine."""
+
+    APPLIED = "APPLIED"
+    """It is in force, whole."""
+    WAITING = "WAITING"
+    """What it tightens is in force; what it loosens follows once nothing is open."""
+    REFUSED = "REFUSED"
+
+
+class ConfigRefusal(StrEnum):
+    """Why an offered configuration was refused. Closed, as the guards' codes are."""
+
+    NOT_LEADER = "NOT_LEADER"
+    WRONG_EPOCH = "WRONG_EPOCH"
+    """It was meant for another leadership."""
+    WRONG_BASE = "WRONG_BASE"
+    """It replaces a hash that is not in force: somebody else was first."""
+    HASH_REUSED = "HASH_REUSED"
+    """The same hash stands for other limits already."""
+    OUT_OF_BOUNDS = "OUT_OF_BOUNDS"
+    LOOSENS_WITHOUT_STAGE = "LOOSENS_WITHOUT_STAGE"
+    KILLED = "KILLED"
+    """Nothing is loosened while a kill stands."""
+
+
 class KillReason(StrEnum):
     """The three reasons of `trader_kill_switch_total{reason}`."""
 

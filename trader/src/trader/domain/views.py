@@ -109,6 +109,9 @@ class StateView:
     heat: Paise
     day_profit: Paise
     net_liquidation: Paise
+    stage: str = ""
+    config_waiting: str = ""
+    """The hash of a configuration that loosens something as soon as nothing is open; empty without one."""
 
 
 def view(state: EngineState) -> StateView:
@@ -125,7 +128,7 @@ def view(state: EngineState) -> StateView:
         standing=control.standing,
         epoch=control.epoch,
         risk_generation=control.risk_generation,
-        config_hash=control.config_hash,
+        config_hash=control.config.config_hash if control.config else "",
         market_time=state.market.market_time,
         trading_date=durable.trading_date,
         kill=durable.kill,
@@ -143,6 +146,8 @@ def view(state: EngineState) -> StateView:
         heat=portfolio_heat(brackets),
         day_profit=day_profit(durable, quotes),
         net_liquidation=control.net_liquidation or Paise(0),
+        stage=control.config.stage if control.config else "",
+        config_waiting=control.config_waiting.config_hash if control.config_waiting else "",
     )
 
 

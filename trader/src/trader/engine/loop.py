@@ -15,9 +15,11 @@ import structlog
 from trader.domain.effects import (
     Announce,
     CancelOrder,
+    ConfigJudged,
     Effect,
     EngageKill,
     GuardTripped,
+    LoadInstruments,
     ModifyOrder,
     Persist,
     PlaceOrder,
@@ -28,6 +30,7 @@ from trader.domain.effects import (
 from trader.domain.events import (
     BookRead,
     ClockTick,
+    ConfigOffered,
     Event,
     KillEngaged,
     KillReleased,
@@ -94,6 +97,7 @@ class Leadership(Generic[State]):
         self._taken_at = MachineTime(0)
         self._marks: deque[tuple[Tag, str]] = deque(maxlen=1000)
         self._marked = asyncio.Event()
+        self._offers: dict[str, asyncio.Future[ConfigJudged]] = {}
         self._tasks: asyncio.TaskGroup
         self.profile = profile
         self.view = domain.view(state)
@@ -123,10 +127,15 @@ class Leadership(Generic[State]):
         """Take an event; on the loop's thread only."""
         self._inbox.put(event)
 
-    def change_profile(self, profile: RiskProfile) -> None:
-        """Other instruments may be allowed now."""
-        self.profile = profile
-        self._market.reload()
+    async def offer_config(self, offer: ConfigOffered) -> ConfigJudged:
+        """Let the domain judge another configuration; its answer."""
+        answer: asyncio.Future[ConfigJudged] = asyncio.get_running_loop().create_future()
+        self._offers[offer.request] = answer
+        try:
+            self.post(offer)
+            return await answer
+        finally:
+            del self._offers[offer.request]
 
     async def run(self, first: Sequence[Event]) -> None:
         """Lead until cancelled; `first` is told to the domain right after its standing."""
@@ -216,6 +225,12 @@ class Leadership(Generic[State]):
             case GuardTripped(code, instrument, detail):
                 self._ports.telemetry.denied(code)
                 log.info("guard_tripped", code=code.value, instrument=instrument, detail=detail)
+            case ConfigJudged(request):
+                if request in self._offers and not self._offers[request].done():
+                    self._offers[request].set_result(effect)
+            case LoadInstruments(profile):
+                self.profile = profile
+                self._market.reload()
             case Announce(name, content):
                 log.info(name, **dict(content))
             case _:

@@ -13,9 +13,10 @@ from typing import Generic
 
 import structlog
 
-from trader.domain.events import ModeWanted, ProfileApplied
-from trader.domain.profiles import RiskProfile
-from trader.domain.values import SECOND, Epoch, KillReason, Standing
+from trader.domain.effects import ConfigJudged
+from trader.domain.events import ConfigOffered, ModeWanted, ProfileApplied
+from trader.domain.profiles import Config
+from trader.domain.values import SECOND, ConfigRefusal, ConfigVerdict, Epoch, KillReason, Standing
 from trader.engine.domains import Domain, State
 from trader.engine.elector import ElectorThread
 from trader.engine.emergency import EmergencyJournal
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 KILL_POLL_SECONDS = 0.25
 NEWS_SECONDS = 0.05
 """How soon a change of state or kill is noticed; the Lease's annotations then follow at once."""
+CONFIG_SECONDS = 2.0
+"""The longest that an offered configuration waits for the loop's answer."""
 NO_EPOCH_PAUSE_SECONDS = 5.0
 """How long a pod that found no epoch leaves the Lease to others."""
 
@@ -78,7 +81,6 @@ class TradingEngine(Generic[State]):
         self._signals: asyncio.Queue[Signal | _Order] = asyncio.Queue()
         self._heard_wishes: asyncio.Queue[Wishes] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._profile, self._config_hash = settings.profile, settings.config_hash
         self._live, self._suspended = settings.live, False
         self._epoch = Epoch(0)
         self._leadership: Leadership[State] | None = None
@@ -127,12 +129,20 @@ class TradingEngine(Generic[State]):
         """Release this very kill; False when it does not stand or the database is away."""
         return await self._desk.release(kill_id)
 
-    def change_profile(self, profile: RiskProfile, config_hash: str) -> None:
-        """Let another configuration take effect."""
-        self._profile, self._config_hash = profile, config_hash
+    async def offer_config(self, config: Config, replaces: str, epoch: Epoch, *, is_promoted: bool) -> ConfigJudged:
+        """Offer another configuration to the running engine (docs/seams.md §6); its answer, or NOT_LEADER after two seconds."""
+        request = f"config-{secrets.token_hex(4)}"
         if self._leadership is not None:
-            self._leadership.change_profile(profile)
-            self._leadership.post(self._profile_applied())
+            now, market_time = self._ports.clock.machine_time(), self._ports.clock.market_time()
+            offer = ConfigOffered(now, market_time, request, epoch, replaces, config, is_promoted)
+            try:
+                async with asyncio.timeout(CONFIG_SECONDS):
+                    return await self._leadership.offer_config(offer)
+            except TimeoutError:
+                log.warning("config_unanswered", config=config.config_hash, seconds=CONFIG_SECONDS)
+        return ConfigJudged(
+            request, config.config_hash, ConfigVerdict.REFUSED, ConfigRefusal.NOT_LEADER, "this process does not lead"
+        )
 
     def snapshot(self) -> Snapshot:
         """What is now."""
@@ -265,7 +275,9 @@ class TradingEngine(Generic[State]):
             lease_deadline=lambda: self._elector.deadline,
             lost=self._lose,
         )
-        leadership = Leadership(self._domain, taken.state, taken.term, ports, desk=self._desk, profile=self._profile)
+        leadership = Leadership(
+            self._domain, taken.state, taken.term, ports, desk=self._desk, profile=self._settings.profile
+        )
         self._leadership = leadership
         log.info("leading", epoch=taken.term.epoch, records=taken.records, seconds=taken.seconds)
         await leadership.run(
@@ -360,8 +372,10 @@ class TradingEngine(Generic[State]):
         )
 
     def _profile_applied(self) -> ProfileApplied:
-        clock = self._ports.clock
-        return ProfileApplied(clock.machine_time(), clock.market_time(), self._profile, self._config_hash)
+        clock, settings = self._ports.clock, self._settings
+        return ProfileApplied(
+            clock.machine_time(), clock.market_time(), settings.profile, settings.config_hash, settings.stage
+        )
 
     def _mode_wanted(self) -> ModeWanted:
         clock = self._ports.clock

@@ -26,6 +26,8 @@ class EngineSettings:
     config_hash: str
     emergency_directory: Path
     """Survives the process (not the pod): what was done while the database was away is written here first."""
+    stage: str = ""
+    """The stage that the configuration had reached when the process was started."""
     live: bool = False
     """What the desk wants until the session's watch says otherwise; by hand it is all there is."""
     stop_seconds: float = 5.0
