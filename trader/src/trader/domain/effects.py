@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trader.domain.evolving import quick
 from trader.domain.profiles import RiskProfile
 from trader.domain.records import Record
 from trader.domain.values import (
@@ -29,6 +30,7 @@ class Persist:
     records: tuple[Record, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
     """Write to the outbox, then send. `adds_risk` decides which proofs of leadership the store and the gate ask for."""
@@ -49,6 +51,7 @@ class PlaceOrder:
     """Rises with each kill, fence or loss of LIVE; the gate refuses an order of an older generation that adds risk."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ModifyOrder:
     """Change a working order. Modifications here never add risk. Fields left None stay as they are."""

@@ -6,6 +6,7 @@ showed then: the domain reads time from nowhere else.
 
 from dataclasses import dataclass
 
+from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.profiles import Config, RiskProfile
 from trader.domain.values import (
@@ -25,6 +26,7 @@ from trader.domain.values import (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Quote:
     """A tick of one instrument. Bid and ask are 0 when the packet carried no depth (indices)."""
@@ -45,6 +47,7 @@ class ClockTick:
     market_time: MarketTime
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
     """One row of the broker's order book, or one order update, in our words.
@@ -78,6 +81,7 @@ class BrokerPosition:
     average_price: Paise
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlaceAccepted:
     """The broker answered a placement with an order id: received, not yet accepted by the exchange."""
@@ -88,6 +92,7 @@ class PlaceAccepted:
     order_id: BrokerOrderId
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlaceRefused:
     """The broker (or our own gate, before any byte left) refused for certain: no order exists."""
@@ -102,6 +107,7 @@ class PlaceRefused:
     even looked at, which says nothing about the next attempt."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlaceUnknown:
     """Time-out, reset, 5xx or an ambiguous 400: an order may exist. Only the book resolves it."""
@@ -112,6 +118,7 @@ class PlaceUnknown:
     message: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class MutationReply:
     """The answer to a modify or cancel of the order with this tag."""
@@ -137,6 +144,7 @@ class OrderUpdated:
     order: BrokerOrder
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BookRead:
     """The broker's whole order book. Judges only orders whose last local event is older than `requested_at`."""
@@ -147,6 +155,7 @@ class BookRead:
     orders: tuple[BrokerOrder, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PositionsRead:
     """The account's positions; a difference counts when two successive reads agree."""

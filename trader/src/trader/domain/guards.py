@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from trader.domain.brackets import live_orders
 from trader.domain.calendars import Phase
 from trader.domain.events import Quote
+from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.journal import bracket_of
 from trader.domain.positions import day_profit, portfolio_heat
@@ -28,6 +29,7 @@ _LIMITED_FOR = 60 * SECOND
 _NO_SIZING = Sizing(0, 0, 0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Case:
     """An intent, and everything that its judges look at."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from trader.domain.evolving import evolve
+from trader.domain.evolving import evolve, quick
 from trader.domain.prices import beyond, clamp_price, round_down, round_up
 from trader.domain.profiles import PARTS_PER_UNIT
 from trader.domain.strategies import Intent, Memory, ParameterError, StrategyView
@@ -19,6 +19,7 @@ _MINUTE = 60 * SECOND
 _PERMILLE = 1_000
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RangeMemory:
     """What is known of one instrument's session."""

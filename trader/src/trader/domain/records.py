@@ -5,6 +5,7 @@ Quotes and clock ticks are not facts; the prices that led to a decision stand in
 
 from dataclasses import dataclass
 
+from trader.domain.evolving import quick
 from trader.domain.values import (
     BrokerOrderId,
     Epoch,
@@ -24,6 +25,7 @@ from trader.domain.values import (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BracketPlanned:
     """A signal became an intent: its key is burned for the day, whatever happens next."""
@@ -42,6 +44,7 @@ class BracketPlanned:
     target_price: Paise
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderPlanned:
     """An order exists in our book from here on; its tag is never used again."""
@@ -61,6 +64,7 @@ class OrderPlanned:
     trigger_price: Paise
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderChanged:
     """What we know of an order changed; fills only grow, a terminal status is terminal."""
@@ -80,6 +84,7 @@ class OrderChanged:
     """The type after a modification; None leaves it (a stop becomes a LIMIT when it is turned into the exit)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BracketClosed:
     """Every order of the bracket is terminal and its position is zero (or was closed by somebody else)."""
@@ -127,6 +132,7 @@ class BracketExiting:
     reason: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClosedOutside:
     """Somebody else closed part of what the bracket held; `quantity` is signed as the closing trade was."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from trader.domain.calendars import Calendar, Session
 from trader.domain.events import BrokerOrder, KillEngaged, PositionsRead, Quote
+from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.profiles import Config, RiskProfile
 from trader.domain.records import BracketPlanned, ConfigTaken, KillStood
@@ -118,6 +119,7 @@ class EngineSettings:
     tactics: Tactics = field(default_factory=Tactics)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Order:
     """One order of ours. Fills only grow; a terminal status from the broker stays."""
@@ -147,6 +149,7 @@ class Order:
         return 0 if self.status.is_terminal else max(0, self.quantity - self.filled_quantity)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Bracket:
     """An intent and every order that ever served it."""
@@ -161,6 +164,7 @@ class Bracket:
     """Signed quantity closed outside x the price it was valued at, in paise."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Durable:
     """The fold over the journal."""
@@ -181,6 +185,7 @@ class Durable:
     """The limits that were last in force."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """The one modify or cancel of an order that is in flight."""
@@ -193,6 +198,7 @@ class Mutation:
     trigger_price: Paise
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Track:
     """What this process knows of an order's road, beyond what the journal keeps."""
@@ -214,6 +220,7 @@ class Track:
     absent_reads: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ReadTrack:
     """One kind of read: when it was last asked for and last answered."""
@@ -234,6 +241,7 @@ class Suspicion:
     """The account's quantity of each instrument that differs."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Market:
     """What changes with every tick."""
@@ -246,6 +254,7 @@ class Market:
     """What each strategy remembers of each instrument."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Control:
     """What this process holds, has been told, and has on its way."""
@@ -313,6 +322,7 @@ class Control:
     sends: Sends = field(default_factory=Sends)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EngineState:
     """All of it."""

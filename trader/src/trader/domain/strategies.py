@@ -10,6 +10,7 @@ from typing import Protocol
 
 from trader.domain.calendars import Session
 from trader.domain.events import Quote
+from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.values import InstrumentKey, Paise, Side, SignalKey
 
@@ -18,6 +19,7 @@ class ParameterError(ValueError):
     """A strategy parameter is wrong: which one, what it was, what would be right."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A proposal: enter here, be wrong there, be done there."""
@@ -32,6 +34,7 @@ class Intent:
     target_price: Paise
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StrategyView:
     """What a strategy may see when it decides."""

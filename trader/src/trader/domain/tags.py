@@ -8,6 +8,7 @@ Layout: `T`, epoch (4), intent (8), leg (1), attempt (2), check (1): 17 characte
 import hashlib
 from dataclasses import dataclass
 
+from trader.domain.evolving import quick
 from trader.domain.values import AccountId, Epoch, IntentId, Leg, SignalKey, Tag
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -18,6 +19,7 @@ MAX_EPOCH = 32**_EPOCH_WIDTH - 1
 MAX_ATTEMPT = 32**_ATTEMPT_WIDTH - 1
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TagParts:
     """What a tag of ours says."""

@@ -6,6 +6,7 @@ A want that is not sent now is derived again on the next step: nothing is queued
 from dataclasses import dataclass
 from enum import IntEnum
 
+from trader.domain.evolving import quick
 from trader.domain.state import Bracket, Order, Timing, Track
 from trader.domain.values import Leg, MachineTime, OrderType, Paise, Quantity, Side
 
@@ -23,6 +24,7 @@ class Urgency(IntEnum):
     """Targets."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlaceWant:
     """A new order of a leg."""
@@ -37,6 +39,7 @@ class PlaceWant:
     trigger_price: Paise
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ModifyWant:
     """New terms for a standing order."""
