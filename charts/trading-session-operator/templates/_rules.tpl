@@ -9,6 +9,17 @@ The operator cannot delete pods, Leases or sessions, and reads no Secret by name
 - apiGroups: [tradeops.dev]
   resources: [tradingsessions/status]
   verbs: [get, patch]
+# The traders' HTTP API asks for these of whoever calls it.
+- apiGroups: [tradeops.dev]
+  resources: [tradingsessions/state]
+  verbs: [get]
+- apiGroups: [tradeops.dev]
+  resources: [tradingsessions/config]
+  verbs: [create]
+# For the traders: may this caller do what he asks for?
+- apiGroups: [authorization.k8s.io]
+  resources: [localsubjectaccessreviews]
+  verbs: [create]
 # `update` is what traders renew the Lease by; the operator can hand out only what it holds.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]

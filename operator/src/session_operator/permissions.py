@@ -28,6 +28,11 @@ def _rule(
 SESSION_RULES: Sequence[dict[str, list[str]]] = (
     _rule("tradeops.dev", ["tradingsessions"], READ),
     _rule("tradeops.dev", ["tradingsessions/status"], ["get", "patch"]),
+    # The traders' HTTP API asks for these: `create` on tradingsessions/config stages and applies a configuration there.
+    _rule("tradeops.dev", ["tradingsessions/state"], ["get"]),
+    _rule("tradeops.dev", ["tradingsessions/config"], ["create"]),
+    # For the traders, who ask whether a caller of that API may do what they ask for.
+    _rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"]),
     # `update` is not for the operator: it is what it grants to the traders, who renew the Lease by PUT.
     _rule("coordination.k8s.io", ["leases"], [*KEEP, "update"]),
     # `delete`: configurations that no pod runs any more are dropped.
@@ -50,10 +55,12 @@ def own_rules(profiles_config_map: str) -> Sequence[dict[str, list[str]]]:
 
 
 def trader_rules(session: str, lease: str) -> Sequence[dict[str, list[str]]]:
-    """List what the traders of one session may do: one Lease, their own session, events."""
+    """List what the traders of one session may do: one Lease, their own session and its state, reviews, events."""
     return (
         _rule("coordination.k8s.io", ["leases"], ["get", "watch", "update", "patch"], [lease]),
         _rule("tradeops.dev", ["tradingsessions"], READ, [session]),
+        _rule("tradeops.dev", ["tradingsessions/state"], ["get"], [session]),
+        _rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"]),
         _rule("", ["events"], ["create", "patch"]),
         _rule("events.k8s.io", ["events"], ["create", "patch"]),
     )

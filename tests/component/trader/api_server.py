@@ -19,6 +19,10 @@ class ApiServer:
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.version = 100
+        self.users: dict[tuple[str, str], dict[str, Any]] = {}
+        """Who a token belongs to, by token and audience (empty: the API server's own)."""
+        self.allowed: set[tuple[str, str, str]] = set()
+        """User, verb and subresource of `tradingsessions` that RBAC grants."""
         self.statuses: list[int] = []
         """Answers to give instead of the real ones, in order; 0 hangs."""
         self.requests: list[str] = []
@@ -75,6 +79,25 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"metadata": {"resourceVersion": str(self.api.version)}, "items": items})
         elif path in self.api.objects:
             self._answer(200, self.api.objects[path])
+        else:
+            self._answer(404, {"message": "not found"})
+
+    def do_POST(self) -> None:
+        """The two reviews."""
+        spec = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["spec"]
+        if self._is_disturbed():
+            return
+        if self.path == "/apis/authentication.k8s.io/v1/tokenreviews":
+            (audience,) = spec.get("audiences", [""])
+            user = self.api.users.get((spec["token"], audience))
+            status = {"authenticated": True, "user": user, "audiences": [audience]} if user else {}
+            self._answer(201, {"kind": "TokenReview", "spec": spec, "status": status})
+        elif self.path == "/apis/authorization.k8s.io/v1/namespaces/desk/localsubjectaccessreviews":
+            asked = spec["resourceAttributes"]
+            assert (asked["group"], asked["resource"]) == ("tradeops.dev", "tradingsessions")
+            assert (asked["namespace"], asked["name"]) == ("desk", "index-intraday")
+            allowed = (spec["user"], asked["verb"], asked["subresource"]) in self.api.allowed
+            self._answer(201, {"kind": "LocalSubjectAccessReview", "spec": spec, "status": {"allowed": allowed}})
         else:
             self._answer(404, {"message": "not found"})
 

@@ -70,12 +70,17 @@ async def ended(process: Running) -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
+def bearer(directory: Path) -> dict[str, str]:
+    """The header that the API of a run by hand asks for."""
+    return {"Authorization": f"Bearer {(directory / 'credentials' / 'api_token').read_text().strip()}"}
+
+
 async def state(directory: Path) -> dict[str, Any]:
     """What a run shows; empty while it shows nothing."""
     try:
         address = (directory / "http.url").read_text().strip()
-        async with httpx.AsyncClient(trust_env=False) as http:
-            shown: dict[str, Any] = (await http.get(f"{address}/v1/state")).json()
+        async with httpx.AsyncClient(trust_env=False, headers=bearer(directory)) as http:
+            shown: dict[str, Any] = (await http.get(f"{address}/v1/state")).raise_for_status().json()
     except (OSError, httpx.HTTPError):
         return {}
     return shown
@@ -157,7 +162,7 @@ async def test_a_kill_through_the_api_makes_flat_and_stays(tmp_path: Path) -> No
     async with trader(tmp_path) as process:
         await until(tmp_path, is_protected)
         address = (tmp_path / "http.url").read_text().strip()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, headers=bearer(tmp_path)) as http:
             kill = (await http.post(f"{address}/v1/kill", json={"reason": "test"})).json()["id"]
             async with asyncio.timeout(2):
                 await until(tmp_path, lambda shown: shown["tradingState"] == "HALTED" and bool(shown["isFlat"]))

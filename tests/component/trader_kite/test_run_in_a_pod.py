@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from trader.engine.emergency import EmergencyJournal
+
 pytestmark = [pytest.mark.component, pytest.mark.timeout(60)]
 
 TRADER = Path(sys.executable).with_name("trader")
@@ -107,6 +109,25 @@ async def test_what_is_missing_is_waited_for_in_words(tmp_path: Path) -> None:
     assert b"not_ready" in said
     assert b"secret" not in said
     assert b"Traceback" not in said + errors
+
+
+async def test_a_kill_needs_neither_api_server_nor_database_nor_engine(tmp_path: Path) -> None:
+    """With everything away the token file's bearer still kills; it is on the disk before it is answered, and the same twice."""
+    port = free_port()
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "api_token").write_text("break-glass")
+    async with pod(tmp_path, port):
+        await readiness(port, "database/url")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+            body = {"reason": "nothing answers"}
+            known, stranger = ({"Authorization": f"Bearer {token}"} for token in ("break-glass", "somebody's"))
+            kill = await http.post("/v1/kill", json=body, headers=known)
+            again = await http.post("/v1/kill", json=body, headers=known)
+            refused = await http.post("/v1/kill", json=body, headers=stranger)
+    assert (kill.status_code, again.json()) == (202, kill.json())
+    (row,) = EmergencyJournal(tmp_path / "emergency").kills()
+    assert (row.kill_id, row.note, row.by) == (kill.json()["id"], "nothing answers", "api token file")
+    assert refused.status_code == 503, "nobody else can be proved now"
 
 
 @pytest.mark.parametrize(

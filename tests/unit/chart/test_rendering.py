@@ -173,7 +173,9 @@ class TestOperator:
         """The chart grants exactly the operator's own list."""
         objects = render()
         (role,) = [
-            each for each in of_kind(objects, "ClusterRole") if "aggregate" not in str(each["metadata"]["labels"])
+            each
+            for each in of_kind(objects, "ClusterRole")
+            if "aggregate" not in str(each["metadata"]["labels"]) and "token-review" not in each["metadata"]["name"]
         ]
 
         assert role["rules"] == [dict(rule) for rule in permissions.SESSION_RULES]
@@ -182,7 +184,8 @@ class TestOperator:
 
     def test_cluster_wide_by_default(self, render: Render) -> None:
         """Without a list of namespaces the operator looks after the whole cluster."""
-        assert len(of_kind(render(), "ClusterRoleBinding")) == 1
+        bindings = of_kind(render(), "ClusterRoleBinding")
+        assert sorted("token-review" in each["metadata"]["name"] for each in bindings) == [False, True]
 
     def test_only_the_listed_namespaces(self, render: Render) -> None:
         """With a list it is bound there and nowhere else, and told so."""
@@ -194,7 +197,11 @@ class TestOperator:
         }
         environment = {each["name"]: each.get("value") for each in pods(objects)["operator"]["containers"][0]["env"]}
 
-        assert not of_kind(objects, "ClusterRoleBinding")
+        (reviews,) = of_kind(objects, "ClusterRoleBinding")
+        assert [each["name"] for each in reviews["subjects"]] == [
+            "system:serviceaccounts:desk",
+            "system:serviceaccounts:other",
+        ]
         assert bound == {"desk", "other"}
         assert environment["OPERATOR_NAMESPACES"] == "desk,other"
 

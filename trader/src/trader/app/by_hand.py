@@ -14,6 +14,7 @@ from typing import Final
 
 from trader.adapters.local_lease import LocalLease
 from trader.adapters.sql.migrating import upgrade
+from trader.app.access import TokenFile, make_token_file
 from trader.app.desk import LocalDesk
 from trader.app.documents import ConfigInvalid, load
 from trader.app.process import TraderProcess
@@ -97,10 +98,12 @@ async def run_by_hand(wanted: Wanted, profile: Profile, listener: socket.socket)
         )
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         (wanted.state_directory / "http.url").write_text(address + "\n", encoding="utf-8")
+        token_file = settings.credentials / "api_token"
+        make_token_file(token_file)
         ending = _Ending(process, desk, closes_positions=wanted.broker_url is None)
         companion = asyncio.create_task(_accompany(wanted, process, ending, address), name="status")
         try:
-            code = await run_with_api(process, listener, wind_down=ending.begin)
+            code = await run_with_api(process, listener, TokenFile(token_file), wind_down=ending.begin)
         finally:
             companion.cancel()
             await asyncio.wait({companion})

@@ -1,4 +1,4 @@
-"""The command line: `trader run`, `trader config check`, `trader state`. Bad input is one clear message and exit code 2."""
+"""The command line: `trader run`, `state`, `kill`, `config check`. Bad input is one clear message and exit code 2."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
@@ -107,7 +107,7 @@ def run(  # noqa: PLR0917 - one for each option
 
 def _run_in_cluster(session_file: Path, profile_file: Path, http_address: str) -> int:
     from trader.app.http import listen  # noqa: PLC0415
-    from trader.app.in_cluster import cluster_doors  # noqa: PLC0415 - by hand there is no cluster
+    from trader.app.in_cluster import cluster_access, cluster_doors  # noqa: PLC0415 - by hand there is no cluster
     from trader.app.process import TraderProcess  # noqa: PLC0415
     from trader.app.running import run_with_api  # noqa: PLC0415
     from trader.app.settings import cluster_settings  # noqa: PLC0415
@@ -119,10 +119,11 @@ def _run_in_cluster(session_file: Path, profile_file: Path, http_address: str) -
     logging.bind(session=settings.session.session.name, pod=settings.pod.name)
     listener = listen(host, port)
     chosen = plan(settings)
+    access = cluster_access(settings)
 
     async def serve() -> int:
         process = TraderProcess(chosen, lambda: cluster_doors(settings), make_telemetry(settings), patient=True)
-        code = await run_with_api(process, listener)
+        code = await run_with_api(process, listener, access)
         if process.failure is not None:
             raise ConfigInvalid(str(process.failure).splitlines())
         return code
@@ -175,30 +176,56 @@ def _checked(file: Path) -> str:
 
 @main.command()
 @click.option("--url", help="Of the trader's HTTP API; default: the newest run by hand.")
-@click.option("--token", envvar="TRADER_API_TOKEN", help="Bearer token, when the API asks for one.")
+@click.option("--token", envvar="TRADER_API_TOKEN", help="Bearer token; default: that of the newest run by hand.")
 @_says_what_is_wrong
 def state(url: str | None, token: str | None) -> None:
     """Print what a running trader holds, as JSON."""
+    click.echo(json.dumps(_asked("GET", "/v1/state", url, token), indent=2))
+
+
+@main.command()
+@click.option("--reason", required=True, help="Why; kept in the journal.")
+@click.option("--url", help="Of the trader's HTTP API; default: the newest run by hand.")
+@click.option("--token", envvar="TRADER_API_TOKEN", help="Bearer token; default: that of the newest run by hand.")
+@_says_what_is_wrong
+def kill(reason: str, url: str | None, token: str | None) -> None:
+    """Cancel everything, go flat and stay so until this kill is released; prints its id."""
+    if not reason.strip():
+        raise ConfigInvalid(["--reason: must say why, was empty"])
+    click.echo(_asked("POST", "/v1/kill", url, token, {"reason": reason})["id"])
+
+
+def _asked(
+    method: str, path: str, url: str | None, token: str | None, body: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """One request to a trader's API.
+
+    Raises:
+        ConfigInvalid: no answer, or a refusal.
+    """
     import httpx  # noqa: PLC0415
 
-    address = (url or _newest_run()).rstrip("/")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    address = (url or _newest_run("http.url")).rstrip("/")
+    bearer = token or ("" if url else _newest_run("credentials/api_token"))
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
     try:
-        reply = httpx.get(f"{address}/v1/state", headers=headers, timeout=5, trust_env=False)
+        reply = httpx.request(method, f"{address}{path}", headers=headers, json=body, timeout=5, trust_env=False)
         reply.raise_for_status()
-    except httpx.HTTPError as error:
-        raise ConfigInvalid([f"no state from {address}: {error or type(error).__name__}"]) from error
-    click.echo(json.dumps(reply.json(), indent=2))
+        found: dict[str, Any] = reply.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise ConfigInvalid([f"no answer from {address}{path}: {error or type(error).__name__}"]) from error
+    return found
 
 
-def _newest_run() -> str:
+def _newest_run(name: str) -> str:
+    """A file that the newest run by hand left beside its journal."""
     from trader.app.by_hand import default_state_directory  # noqa: PLC0415
 
     root = default_state_directory("any").parent
-    files = sorted(root.glob("*/http.url"), key=lambda each: each.stat().st_mtime)
-    if not files:
+    runs = sorted(root.glob("*/http.url"), key=lambda each: each.stat().st_mtime)
+    if not runs:
         raise ConfigInvalid([f"no run by hand is known under {root}; name one with --url"])
-    return files[-1].read_text(encoding="utf-8").strip()
+    return (runs[-1].parent / name).read_text(encoding="utf-8").strip()
 
 
 def _root(url: str | None) -> str | None:

@@ -1,22 +1,23 @@
-"""The trader's HTTP API: probes, metrics, state, kill.
+"""The trader's HTTP API: probes, metrics, state, kill, release.
 
-Runs in the engine's own event loop, so that `/healthz` proves that loop; uvicorn keeps its hands off the signals.
+Runs in the engine's own event loop, so that `/healthz` proves that loop; uvicorn keeps its hands off the signals. Every request
+but `/healthz`, `/readyz` and `/metrics` carries a bearer token (`app.access`), and every change is on record (`app.auditing`).
 """
 
 import contextlib
-import hmac
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Generator
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
+from fastapi import Depends, FastAPI, HTTPException, Response, status
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 
+from trader.app.access import Access, Action
+from trader.app.auditing import Audit
+from trader.app.callers import BodyLimit, Caller, caller_for
 from trader.app.documents import ConfigInvalid
 from trader.app.process import TraderProcess
 from trader.domain.values import KillReason
@@ -28,6 +29,14 @@ class KillRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     reason: str = Field(min_length=1, max_length=500, description="Why, in words; kept in the journal.")
+
+
+class ReleaseRequest(BaseModel):
+    """The body of `POST /v1/release`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: str = Field(min_length=1, max_length=100, description="The kill that stands; no other is released.")
 
 
 @contextlib.asynccontextmanager
@@ -46,17 +55,15 @@ async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-def make_application(process: TraderProcess, api_token_file: Path) -> FastAPI:
-    """The API of one process; GET asks for the token only when there is one."""
+def make_application(process: TraderProcess, access: Access) -> FastAPI:
+    """The API of one process, open to whom `access` lets in."""
     application = FastAPI(
         title="Trader of a TradingSession", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
     application.state.process = process
-
-    def allowed(request: Request) -> None:
-        _authorise(request, api_token_file)
-
-    guarded = [Depends(allowed)]
+    application.state.access = access
+    application.state.audit = Audit(process)
+    application.add_middleware(BodyLimit)
 
     @application.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> PlainTextResponse:
@@ -70,46 +77,45 @@ def make_application(process: TraderProcess, api_token_file: Path) -> FastAPI:
     async def metrics() -> Response:
         return Response(process.telemetry.page(), media_type=CONTENT_TYPE_LATEST)
 
-    @application.get("/v1/state", dependencies=guarded)
-    async def state() -> dict[str, Any]:
+    @application.get("/v1/state")
+    async def state(_caller: Annotated[Caller, Depends(caller_for(Action.STATE))]) -> dict[str, Any]:
         return process.state()
 
-    @application.post("/v1/kill", dependencies=guarded, status_code=status.HTTP_202_ACCEPTED)
-    async def kill(body: KillRequest, request: Request) -> dict[str, str]:
+    @application.post("/v1/kill", status_code=status.HTTP_202_ACCEPTED)
+    async def kill(body: KillRequest, caller: Annotated[Caller, Depends(caller_for(Action.KILL))]) -> dict[str, str]:
+        risk = _open_risk(process)
+        kill_id = await process.request_kill(KillReason.MANUAL, body.reason, f"api {caller.who}")
+        caller.note("taken", f"{kill_id}: {body.reason}{risk}")  # a kill never waits for its record
+        return {"id": kill_id}
+
+    @application.post("/v1/release")
+    async def release(
+        body: ReleaseRequest, caller: Annotated[Caller, Depends(caller_for(Action.RELEASE))]
+    ) -> dict[str, str]:
         engine = process.engine
         if engine is None:
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, f"not running yet: {process.message}")
-        who = request.client.host if request.client else "unknown"
-        return {"id": await engine.request_kill(KillReason.MANUAL, body.reason, f"api {who}")}
+        await caller.record("taken", body.id)
+        if not await engine.release_kill(body.id):
+            raise HTTPException(status.HTTP_409_CONFLICT, f"no kill {body.id} stands, or the database does not answer")
+        return {"released": body.id}
 
     return application
+
+
+def _open_risk(process: TraderProcess) -> str:
+    """What was at stake when somebody killed; in the audit trail beside the reason."""
+    snapshot = process.snapshot()
+    view = snapshot.view if snapshot is not None else None
+    if view is None:
+        return ""
+    held = sum(1 for each in view.positions if each.quantity)
+    return f" (open risk {view.heat / 100:.2f} rupees, {held} positions, {view.working_orders} working orders)"
 
 
 def _probe(passed: bool, message: str) -> PlainTextResponse:
     code = status.HTTP_200_OK if passed else status.HTTP_503_SERVICE_UNAVAILABLE
     return PlainTextResponse(f"{message or 'ok'}\n", status_code=code)
-
-
-def _authorise(request: Request, api_token_file: Path) -> None:
-    """The bearer token when its file exists; without one, changes are for loopback only."""
-    if not api_token_file.exists():
-        if request.method != "GET" and not _is_loopback(request):
-            raise HTTPException(
-                status.HTTP_403_FORBIDDEN, f"no {api_token_file.name} is mounted: changes are taken from loopback only"
-            )
-        return
-    expected = f"Bearer {api_token_file.read_text(encoding='utf-8').strip()}"
-    if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected.encode()):
-        raise HTTPException(status.HTTP_401_UNAUTHORIZED, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
-
-
-def _is_loopback(request: Request) -> bool:
-    if request.client is None:
-        return False
-    try:
-        return ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 class Server(uvicorn.Server):

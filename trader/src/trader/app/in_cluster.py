@@ -1,4 +1,4 @@
-"""The doors of a pod: Lease and TradingSession at the API server."""
+"""The doors of a pod: Lease, TradingSession and who its callers are, at the API server."""
 
 import os
 import sys
@@ -9,7 +9,9 @@ from kubernetes.config import ConfigException
 
 from trader.adapters.kubernetes_api import new_client
 from trader.adapters.kubernetes_lease import KubernetesLease
+from trader.adapters.kubernetes_reviews import KubernetesReviews
 from trader.adapters.kubernetes_session import KubernetesSession
+from trader.app.access import Action, ClusterAccess, TokenFile
 from trader.app.documents import ConfigInvalid
 from trader.app.settings import Settings
 from trader.app.wiring import Doors
@@ -32,6 +34,20 @@ def cluster_doors(settings: Settings, kubeconfig: Path | None = None) -> Doors:
         )
     except ConfigException as error:
         raise ConfigInvalid([f"kubernetes: {error}"]) from error
+
+
+def cluster_access(settings: Settings, kubeconfig: Path | None = None) -> ClusterAccess:
+    """The API server proves callers; the token file may look and kill without it.
+
+    Raises:
+        ConfigInvalid: there is neither a service account nor a kubeconfig.
+    """
+    session = settings.session.session
+    try:
+        reviews = KubernetesReviews(partial(new_client, kubeconfig), session.namespace, session.name)
+    except ConfigException as error:
+        raise ConfigInvalid([f"kubernetes: {error}"]) from error
+    return ClusterAccess(reviews, TokenFile(settings.credentials / "api_token", frozenset({Action.STATE, Action.KILL})))
 
 
 def end_at_once(code: int) -> None:

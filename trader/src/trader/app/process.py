@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import structlog
 
+from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import machine_time
 from trader.app import showing
 from trader.app.documents import ConfigInvalid
@@ -15,6 +18,9 @@ from trader.app.sharing import Sharing
 from trader.app.telemetry import TraderTelemetry
 from trader.app.wiring import Assembled, Doors, Plan, Unready, assemble
 from trader.domain.state import EngineState
+from trader.domain.values import KillReason, MarketTime
+from trader.engine.emergency import EmergencyJournal
+from trader.engine.ports import KillRow
 from trader.engine.session import TradingEngine
 from trader.engine.settings import Ending, Snapshot
 
@@ -48,6 +54,16 @@ class TraderProcess:
     def engine(self) -> TradingEngine[EngineState] | None:
         """The engine, once there is one."""
         return self.assembled.engine if self.assembled is not None else None
+
+    @property
+    def name(self) -> str:
+        """The pod's; the host's by hand."""
+        return self.chosen.settings.pod.name
+
+    @property
+    def store(self) -> SqlStore | None:
+        """The database of the account, once it is connected."""
+        return self.assembled.store if self.assembled is not None else None
 
     @property
     def exit_code(self) -> int:
@@ -125,6 +141,18 @@ class TraderProcess:
         return None
 
     # --- what the outside asks ---
+
+    async def request_kill(self, reason: KillReason, note: str, by: str) -> str:
+        """Kill now; the id of the kill that stands. Before there is an engine it is kept on disk, and is its first act."""
+        if self.engine is not None:
+            return await self.engine.request_kill(reason, note, by)
+        journal = EmergencyJournal(self.chosen.settings.emergency_directory)
+        if standing := journal.kills():
+            return standing[-1].kill_id
+        kill = KillRow(f"kill-{secrets.token_hex(4)}", reason, note, by, MarketTime(time.time_ns()))
+        journal.write_kill(kill)
+        log.warning("kill_kept_for_the_engine", kill_id=kill.kill_id, by=by, note=note)
+        return kill.kill_id
 
     def snapshot(self) -> Snapshot | None:
         """The engine's, once there is one."""

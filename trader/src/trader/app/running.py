@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
+from trader.app.access import Access
 from trader.app.http import make_application, make_server
 from trader.app.process import TraderProcess
 
@@ -45,14 +46,17 @@ class Signals:
 
 
 async def run_with_api(
-    process: TraderProcess, listener: socket.socket, *, wind_down: Callable[[], None] | None = None
+    process: TraderProcess,
+    listener: socket.socket,
+    access: Access,
+    *,
+    wind_down: Callable[[], None] | None = None,
 ) -> int:
     """Serve and trade until the engine ends or a signal comes.
 
     `wind_down` is what the first signal does instead of stopping; whoever gave it stops the process afterwards.
     """
-    api_token = process.chosen.settings.credentials / "api_token"
-    server = make_server(make_application(process, api_token))
+    server = make_server(make_application(process, access))
 
     def stop() -> None:
         server.should_exit = True

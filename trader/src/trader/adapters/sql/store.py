@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
+from trader.adapters.sql.audit import AuditEntry, write_audit
 from trader.adapters.sql.connecting import Lane, make_engine
 from trader.adapters.sql.kills import engage, hear, standing_row
 from trader.adapters.sql.statements import COMMIT, TAKE_EPOCH
@@ -191,6 +192,19 @@ class SqlStore:
                 return standing_row(connection, account)
 
         return await self._others.run(work, HOUSEKEEPING_SECONDS)
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Add a row to the audit trail.
+
+        Raises:
+            StoreAway: nothing is known to be written.
+        """
+
+        def work(connection: Connection) -> None:
+            with connection.begin():
+                write_audit(connection, self._account, entry)
+
+        await self._others.run(work, HOUSEKEEPING_SECONDS)
 
     # --- in the lane's thread ---
 

@@ -8,6 +8,7 @@ Why each exists:
 * `intents`: which epoch burned a signal. A successor never sends an older epoch's entry.
 * `kills`: one row per kill; at most one of an account stands (a partial unique index says so).
 * `kill_switches`: what was last heard of a session's `spec.killSwitch.engaged`, so that an engagement makes one kill.
+* `audit`: what people asked of the traders, and what came of it; nothing reads it to decide.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, MetaData, Table, Text, func, text
@@ -106,3 +107,18 @@ kill_switches = Table(
     Column("generation", BigInteger, nullable=False),
     Column("engaged", Boolean, nullable=False),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("pod", Text, nullable=False),
+)
+Index("audit_times", audit.c.account, audit.c.at)
