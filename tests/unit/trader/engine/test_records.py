@@ -1,14 +1,15 @@
 """Facts and orders survive their way through text, and nothing else does."""
 
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.domain.records import BracketClosed, Record
-from trader.domain.values import IntentId, MarketTime, Paise
+from trader.domain.records import BracketClosed, OrderChanged, Record
+from trader.domain.values import IntentId, MarketTime, OrderStatus, Paise, Quantity, Tag
 from trader.engine.records import Order, RecordUnreadable, decode_order, decode_record, encode
 
 FACTS: st.SearchStrategy[Any] = st.one_of([st.from_type(kind) for kind in get_args(Record)])
@@ -59,3 +60,16 @@ def test_a_missing_field_or_unknown_kind_is_refused() -> None:
         decode_record("PlaceOrder", payload)
     with pytest.raises(RecordUnreadable):
         decode_order("BracketClosed", payload)
+
+
+NUMBERS = (Quantity(1), Quantity(0), Paise(0), Paise(0), Paise(0), 0)
+
+
+def test_a_field_that_came_later_may_be_missing() -> None:
+    """A journal from before charges were known is still read: what is missing means its default."""
+    changed = OrderChanged(MarketTime(1), Tag("T"), OrderStatus.SENT, None, *NUMBERS, "", charges=Paise(7))
+    kind, payload = encode(changed)
+    content = json.loads(payload)
+    del content["charges"]
+
+    assert decode_record(kind, content) == replace(changed, charges=Paise(0))

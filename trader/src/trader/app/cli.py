@@ -156,7 +156,7 @@ def _checked(file: Path) -> str:
     from trader.app.profiles import Profile  # noqa: PLC0415
     from trader.app.settings import SessionFile, StrategyChoice  # noqa: PLC0415
     from trader.app.strategies import build_strategies  # noqa: PLC0415
-    from trader.app.tables import CalendarFile, FreezeFile  # noqa: PLC0415
+    from trader.app.tables import CalendarFile, ChargeFile, FreezeFile  # noqa: PLC0415
 
     match first_key(file):
         case "session":
@@ -164,6 +164,8 @@ def _checked(file: Path) -> str:
             return f"session {session.session.name} of account {session.account.id}"
         case "rows":
             return f"freeze quantities, {len(load(file, FreezeFile).rows)} rows"
+        case "charges":
+            return f"charges, {len(load(file, ChargeFile).charges)} rows"
         case "exchange":
             return f"calendar of {load(file, CalendarFile).exchange}"
     profile = load(file, Profile)

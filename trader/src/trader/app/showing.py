@@ -56,6 +56,7 @@ def state(shown: Shown, snapshot: Snapshot | None) -> dict[str, Any]:
         "duplicates": view.duplicates if view is not None else 0,
         "heatPaise": view.heat if view is not None else 0,
         "dayProfitPaise": view.day_profit if view is not None else 0,
+        "dayChargesPaise": view.day_charges if view is not None else 0,
         "netLiquidationPaise": view.net_liquidation if view is not None else 0,
         "message": message,
     }

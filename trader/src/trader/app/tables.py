@@ -2,14 +2,19 @@
 
 import datetime as dt
 import os
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from trader.adapters.kite.instruments import FreezeRow, FreezeTable
 from trader.app.documents import ConfigInvalid, parse
 from trader.app.profiles import Part
 from trader.domain.calendars import AlwaysOpen, Calendar, NfoCalendar
+from trader.domain.charges import PARTS, ChargeRates, ChargeTable, Segment
+from trader.domain.values import Paise
 
 
 class CalendarFile(Part):
@@ -58,6 +63,75 @@ def freeze_table() -> FreezeTable:
     text, name = table("freeze_quantities.yaml")
     rows = parse(text, name, FreezeFile).rows
     return FreezeTable([FreezeRow(row.effective, row.quantities) for row in rows])
+
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class Brokerage(Part):
+    """The broker's own part of one executed order."""
+
+    percent: Percent
+    at_most_rupees: Annotated[int, Field(ge=0, le=1_000)]
+
+
+class TransactionTax(Part):
+    """Securities transaction tax."""
+
+    buy: Percent
+    sell: Percent
+
+
+class ChargeRowFile(Part):
+    """What one segment costs from a date on."""
+
+    effective: dt.date
+    source: Annotated[str, Field(min_length=1)]
+    segment: Segment
+    brokerage: Brokerage
+    transaction_tax_percent: TransactionTax
+    transaction_percent: dict[Literal["NSE", "BSE"], Percent]
+    sebi_percent: Percent
+    stamp_duty_percent: Percent
+    gst_percent: Percent
+
+
+class ChargeFile(Part):
+    """Charges by segment and date."""
+
+    charges: Annotated[tuple[ChargeRowFile, ...], Field(min_length=1)]
+
+
+def charge_table() -> ChargeTable:
+    """What trading costs.
+
+    Raises:
+        ConfigInvalid: the table cannot be read.
+    """
+    text, name = table("charges.yaml")
+    rows = parse(text, name, ChargeFile).charges
+    return ChargeTable(tuple(_rates(row, exchange) for row in rows for exchange in sorted(row.transaction_percent)))
+
+
+def _rates(row: ChargeRowFile, exchange: Literal["NSE", "BSE"]) -> ChargeRates:
+    return ChargeRates(
+        effective=row.effective.isoformat(),
+        segment=row.segment,
+        exchange=exchange,
+        brokerage=_parts(row.brokerage.percent),
+        brokerage_highest=Paise(row.brokerage.at_most_rupees * 100),
+        tax_on_buy=_parts(row.transaction_tax_percent.buy),
+        tax_on_sell=_parts(row.transaction_tax_percent.sell),
+        transaction=_parts(row.transaction_percent[exchange]),
+        sebi=_parts(row.sebi_percent),
+        stamp_duty_on_buy=_parts(row.stamp_duty_percent),
+        gst=_parts(row.gst_percent),
+    )
+
+
+def _parts(percent: float) -> int:
+    """Parts per billion of a percentage, exactly as it is written."""
+    return int(Decimal(repr(percent)) * PARTS / 100)
 
 
 def calendar(exchange: str) -> Calendar:

@@ -33,7 +33,7 @@ from trader.app.preflight import KitePreflight
 from trader.app.profiles import risk_profile
 from trader.app.settings import Settings
 from trader.app.strategies import build_strategies
-from trader.app.tables import calendar, freeze_table
+from trader.app.tables import calendar, charge_table, freeze_table
 from trader.app.telemetry import Sources, TraderTelemetry
 from trader.domain.calendars import Calendar, Phase
 from trader.domain.state import EngineSettings as DomainSettings
@@ -102,6 +102,7 @@ def plan(settings: Settings) -> Plan:
         calendar=trading_hours,
         strategies=build_strategies(session.strategies, settings.profile),
         foreign=ForeignPolicy(session.account.foreign),
+        charges=charge_table(),
     )
     return Plan(settings, domain, trading_hours)
 

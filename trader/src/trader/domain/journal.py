@@ -129,6 +129,7 @@ def _order_changed(durable: Durable, record: OrderChanged) -> Durable:
         modifications=record.modifications,
         message=record.message,
         order_type=record.order_type or order.order_type,
+        charges=record.charges,
     )
     if changed == order:
         return durable

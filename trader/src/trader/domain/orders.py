@@ -75,6 +75,7 @@ def changed(
         modifications=order.modifications if modifications is None else modifications,
         message=order.message if message is None else message,
         order_type=order.order_type if order_type is None else order_type,
+        charges=order.charges,
     )
 
 

@@ -37,15 +37,22 @@ def portfolio_heat(brackets: Iterable[Bracket]) -> Paise:
 
 
 def cash_flow(bracket: Bracket) -> int:
-    """What the trades of a bracket brought in, less what they cost."""
+    """What the trades of a bracket brought in, less what they cost, charges among it."""
     flow = -bracket.outside_value
     for order in bracket.orders.values():
-        flow -= order.side.sign * order.filled_quantity * order.average_price
+        if order.filled_quantity:
+            flow -= order.side.sign * order.filled_quantity * order.average_price + order.charges
     return flow
 
 
+def day_charges(durable: Durable) -> Paise:
+    """What the fills of the day cost beside their price."""
+    brackets = (*durable.open.values(), *durable.closed.values())
+    return Paise(sum(order.charges for bracket in brackets for order in bracket.orders.values()))
+
+
 def bracket_profit(bracket: Bracket, quote: Quote | None) -> Paise:
-    """Realised and, at the last price, unrealised; without a quote what is held counts at its entry price."""
+    """Realised and, at the last price, unrealised, after the charges so far; held at its entry price without a quote."""
     position = position_of(bracket)
     if not position:
         return Paise(cash_flow(bracket))
@@ -54,7 +61,7 @@ def bracket_profit(bracket: Bracket, quote: Quote | None) -> Paise:
 
 
 def day_profit(durable: Durable, quotes: Mapping[InstrumentKey, Quote]) -> Paise:
-    """Profit of the day: closed brackets as booked, open ones at the last price."""
+    """Profit of the day after charges: closed brackets as booked, open ones at the last price."""
     booked = sum(durable.profit_booked.values())
     opened = sum(bracket_profit(each, quotes.get(each.plan.instrument)) for each in durable.open.values())
     return Paise(booked + opened)

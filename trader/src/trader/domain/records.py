@@ -24,6 +24,8 @@ from trader.domain.values import (
     Tag,
 )
 
+_NOTHING = Paise(0)
+
 
 @quick
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class OrderChanged:
     message: str
     order_type: OrderType | None = None
     """The type after a modification; None leaves it (a stop becomes a LIMIT when it is turned into the exit)."""
+    charges: Paise = _NOTHING
+    """What all its fills cost beside their price, by the table of that day."""
 
 
 @quick
@@ -93,6 +97,7 @@ class BracketClosed:
     intent: IntentId
     reason: str
     profit: Paise
+    """After charges."""
 
 
 @dataclass(frozen=True, slots=True)

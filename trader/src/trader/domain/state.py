@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from trader.domain.calendars import Calendar, Session
+from trader.domain.charges import ChargeTable
 from trader.domain.events import BrokerOrder, KillEngaged, PositionsRead, Quote
 from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
@@ -117,6 +118,7 @@ class EngineSettings:
     product: Product = Product.MIS
     timing: Timing = field(default_factory=Timing)
     tactics: Tactics = field(default_factory=Tactics)
+    charges: ChargeTable = field(default_factory=ChargeTable)
 
 
 @quick
@@ -142,6 +144,8 @@ class Order:
     trigger_price: Paise
     modifications: int
     message: str
+    charges: Paise = _NOTHING
+    """What its fills cost beside their price."""
 
     @property
     def remaining(self) -> int:

@@ -5,6 +5,7 @@ the order itself ("already filled" and "unknown order" both come as refusals), s
 """
 
 from trader.domain.brackets import held_quantity
+from trader.domain.calendars import date_of
 from trader.domain.events import (
     BrokerOrder,
     CommitRefused,
@@ -19,7 +20,7 @@ from trader.domain.evolving import evolve
 from trader.domain.journal import bracket_of, with_entry, without
 from trader.domain.orders import changed, may_become, observed
 from trader.domain.protecting import has_passed_stop
-from trader.domain.records import OrderPlanned
+from trader.domain.records import OrderChanged, OrderPlanned
 from trader.domain.state import Bracket, Order
 from trader.domain.tags import decode_tag, intent_of
 from trader.domain.turn import Turn
@@ -175,6 +176,7 @@ def take_row(turn: Turn, order: Order, row: BrokerOrder, *, trusts_terms: bool) 
         if seen != track:
             turn.set_track(order.tag, seen)
         return False
+    record = _charged(turn, order, record)
     turn.record(record)
     has_filled = record.filled_quantity > order.filled_quantity
     if has_filled:
@@ -205,6 +207,15 @@ def take_row(turn: Turn, order: Order, row: BrokerOrder, *, trusts_terms: bool) 
     )
     turn.change_control(touched_at=turn.now)
     return has_filled or is_over
+
+
+def _charged(turn: Turn, order: Order, record: OrderChanged) -> OrderChanged:
+    """With what its fills cost, whenever they changed."""
+    turnover = record.filled_quantity * record.average_price
+    if turnover == order.filled_quantity * order.average_price:
+        return record
+    table, date = turn.settings.charges, date_of(turn.market_time).isoformat()
+    return evolve(record, charges=table.of_order(date, order.instrument, order.product, order.side, turnover))
 
 
 def note_foreign(turn: Turn, row: BrokerOrder) -> None:

@@ -13,7 +13,7 @@ from trader.domain.brackets import (
 )
 from trader.domain.events import Quote
 from trader.domain.flattening import Flatness, flatness
-from trader.domain.positions import bracket_profit, day_profit, portfolio_heat
+from trader.domain.positions import bracket_profit, day_charges, day_profit, portfolio_heat
 from trader.domain.records import KillStood
 from trader.domain.state import Bracket, Durable, EngineState
 from trader.domain.values import (
@@ -30,6 +30,8 @@ from trader.domain.values import (
     Tag,
     TradingState,
 )
+
+_NOTHING = Paise(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class StateView:
     heat: Paise
     day_profit: Paise
     net_liquidation: Paise
+    day_charges: Paise = _NOTHING
+    """What the fills of the day cost; `day_profit` is after it."""
     stage: str = ""
     config_waiting: str = ""
     """The hash of a configuration that loosens something as soon as nothing is open; empty without one."""
@@ -146,6 +150,7 @@ def view(state: EngineState) -> StateView:
         heat=portfolio_heat(brackets),
         day_profit=day_profit(durable, quotes),
         net_liquidation=control.net_liquidation or Paise(0),
+        day_charges=day_charges(durable),
         stage=control.config.stage if control.config else "",
         config_waiting=control.config_waiting.config_hash if control.config_waiting else "",
     )

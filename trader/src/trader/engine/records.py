@@ -1,11 +1,12 @@
 """Facts and orders as JSON and back: strict, versioned, without a framework. What the journal, the outbox and the emergency
-journal hold is read by a later release: a kind or field that this one does not know is an error, never skipped.
+journal hold is read by a later release: a kind or field that this one does not know is an error, never skipped; a field with a
+default may be missing, for it came later than the payload.
 """
 
 import json
 import types
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -44,6 +45,12 @@ def _fold_type(hint: Any) -> tuple[type, bool]:
     return hint, False
 
 
+_DEFAULTS: Mapping[type, frozenset[str]] = {
+    kind: frozenset(field.name for field in fields(kind) if field.default is not MISSING)
+    for kind in (*_RECORDS.values(), *_ORDERS.values())
+}
+"""Fields that came later: a payload that an older release wrote lacks them, and means their default."""
+
 _FIELDS: Mapping[type, dict[str, tuple[type, bool]]] = {
     kind: {field.name: _fold_type(get_type_hints(kind)[field.name]) for field in fields(kind)}
     for kind in (*_RECORDS.values(), *_ORDERS.values())
@@ -76,9 +83,10 @@ def _decode(kinds: Mapping[str, type], kind: str, payload: str | Mapping[str, An
         raise RecordUnreadable(f"expected one of {sorted(kinds)}, was {kind!r}")
     content = json.loads(payload) if isinstance(payload, str) else payload
     known = _FIELDS[kinds[kind]]
-    if content.get("v") != VERSION or content.keys() - {"v"} != known.keys():
+    told = content.keys() - {"v"}
+    if content.get("v") != VERSION or told - known.keys() or known.keys() - told - _DEFAULTS[kinds[kind]]:
         raise RecordUnreadable(f"expected {kind} version {VERSION} with {sorted(known)}, was {dict(content)!r}")
-    return kinds[kind](**{name: _value(name, content[name], *known[name]) for name in known})
+    return kinds[kind](**{name: _value(name, content[name], *known[name]) for name in known if name in told})
 
 
 def _value(name: str, value: Any, plain: type, optional: bool) -> Any:
