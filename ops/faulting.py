@@ -8,13 +8,22 @@ from ops.clients.session import Session
 
 
 def kill_trader(session: Session, pod: str) -> None:
-    """SIGKILL to a trader's process, from its node: inside the container, process 1 cannot be killed."""
+    """SIGKILL to the engine, from the trader's node. The container's first process only supervises it, and lives on."""
+    first = first_process(session, pod)
+    on_node(session.node_of(pod), "sh", "-c", f"kill -9 $(cat /proc/{first}/task/{first}/children)")
+
+
+def kill_container(session: Session, pod: str) -> None:
+    """SIGKILL to the container's first process, and so to all of them at once, as when memory runs out."""
+    on_node(session.node_of(pod), "kill", "-9", first_process(session, pod))
+
+
+def first_process(session: Session, pod: str) -> str:
+    """The number of the container's first process, as its node counts."""
     status = session.kubectl.json("get", "pod", pod)["status"]["containerStatuses"][0]
     container = status["containerID"].removeprefix("containerd://")
-    node = session.node_of(pod)
-    tasks = on_node(node, "ctr", "-n", "k8s.io", "tasks", "list")
-    process = next(line.split()[1] for line in tasks.splitlines() if line.startswith(container))
-    on_node(node, "kill", "-9", process)
+    tasks = on_node(session.node_of(pod), "ctr", "-n", "k8s.io", "tasks", "list")
+    return next(line.split()[1] for line in tasks.splitlines() if line.startswith(container))
 
 
 def on_node(node: str, *command: str) -> str:

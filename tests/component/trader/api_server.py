@@ -23,8 +23,8 @@ class ApiServer:
         """Who a token belongs to, by token and audience (empty: the API server's own)."""
         self.allowed: set[tuple[str, str, str]] = set()
         """User, verb and subresource of `tradingsessions` that RBAC grants."""
-        self.statuses: list[int] = []
-        """Answers to give instead of the real ones, in order; 0 hangs."""
+        self.statuses: list[int | None] = []
+        """Answers to give instead of the real ones, in order; 0 hangs, None is the real one."""
         self.requests: list[str] = []
         self.watches: list[queue.Queue[dict[str, Any] | None]] = []
         self._hanging = threading.Event()
@@ -33,10 +33,15 @@ class ApiServer:
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on loopback."""
+        return int(self._server.server_address[1])
+
     def new_client(self) -> client.ApiClient:
         """As `kubernetes_api.new_client` would make it."""
         configuration = client.Configuration()
-        configuration.host = f"http://127.0.0.1:{self._server.server_address[1]}"
+        configuration.host = f"http://127.0.0.1:{self.port}"
         configuration.retries = False
         return client.ApiClient(configuration)
 
@@ -118,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.api.statuses:
             return False
         status = self.api.statuses.pop(0)
+        if status is None:
+            return False
         if status == 0:
             self.api.hang()
             self.close_connection = True
