@@ -232,7 +232,9 @@ class World:
 
     def check_replay(self) -> None:
         """I16: the journal alone gives the durable part."""
-        assert replay(initial_state(self.settings), self.journal).durable == self.state.durable
+        durable = self.state.durable
+        assert replay(initial_state(self.settings), self.journal).durable == durable
+        assert durable.day_booked == sum(durable.profit_booked.values())
 
     def calls_for_kill(self, effect: EngageKill) -> None:
         self.feed(KillEngaged(self.now, self.market_time, "K-risk", effect.reason, effect.note, "engine"))

@@ -19,6 +19,7 @@ from trader.domain.sizing import Sizing, share_of, size_entry
 from trader.domain.state import ForeignPolicy
 from trader.domain.strategies import Intent
 from trader.domain.tags import intent_id
+from trader.domain.throttle import Budget
 from trader.domain.turn import Turn
 from trader.domain.values import SECOND, GuardCode, IntentId, OrderStatus, Paise, Standing, TradingState
 
@@ -42,6 +43,7 @@ class Case:
     profile: RiskProfile | None
     heat: Paise
     sizing: Sizing
+    budget: Budget
 
     @property
     def stop_distance(self) -> int:
@@ -73,7 +75,7 @@ def make_case(turn: Turn, intent: Intent) -> Case:
         sizing = size_entry(profile, turn.control.net_liquidation, heat, distance, instrument)
     identity = intent_id(turn.settings.account, turn.durable.trading_date, intent.strategy, intent.signal_key)
     quote = turn.market.quotes.get(intent.instrument)
-    return Case(turn, intent, identity, quote, instrument, profile, heat, sizing)
+    return Case(turn, intent, identity, quote, instrument, profile, heat, sizing, turn.budget())
 
 
 def judge(case: Case) -> Denial | None:
@@ -219,11 +221,10 @@ def _flatten_budget(case: Case) -> str:
     tactics = case.turn.settings.tactics
     calls = (len(case.turn.durable.open) + 1) * _CALLS_TO_FLATTEN
     in_time = case.profile.orders_per_second * tactics.flatten_seconds
-    budget = case.turn.budget()
     if calls > in_time:
         return f"flattening would take {calls} calls, {in_time} fit into {tactics.flatten_seconds} s"
-    if calls > budget.minute or calls > budget.day:
-        return f"flattening would take {calls} calls, {budget.minute} are left this minute, {budget.day} today"
+    if calls > case.budget.minute or calls > case.budget.day:
+        return f"flattening would take {calls} calls, {case.budget.minute} are left this minute, {case.budget.day} today"
     return ""
 
 
@@ -232,7 +233,7 @@ def _rate_limit(case: Case) -> str:
     if limited_at and case.turn.now - limited_at < _LIMITED_FOR:
         return "the broker counted too many calls within this minute"
     reserve = case.turn.settings.tactics.entry_reserve_per_second
-    left = case.turn.budget().second
+    left = case.budget.second
     return "" if left > reserve else f"{left} calls are left this second, {reserve} belong to exits"
 
 

@@ -74,6 +74,7 @@ def _opened(durable: Durable, intent: IntentId, bracket: Bracket, **changes: obj
         open=with_entry(durable.open, intent, bracket),
         closed=without(durable.closed, intent),
         profit_booked=without(durable.profit_booked, intent),
+        day_booked=durable.day_booked - durable.profit_booked.get(intent, 0),
     )
 
 
@@ -145,6 +146,7 @@ def _bracket_closed(durable: Durable, record: BracketClosed) -> Durable:
         open=without(durable.open, record.intent),
         closed=with_entry(durable.closed, record.intent, bracket),
         profit_booked=with_entry(durable.profit_booked, record.intent, record.profit),
+        day_booked=durable.day_booked + record.profit,
     )
 
 

@@ -62,9 +62,8 @@ def bracket_profit(bracket: Bracket, quote: Quote | None) -> Paise:
 
 def day_profit(durable: Durable, quotes: Mapping[InstrumentKey, Quote]) -> Paise:
     """Profit of the day after charges: closed brackets as booked, open ones at the last price."""
-    booked = sum(durable.profit_booked.values())
     opened = sum(bracket_profit(each, quotes.get(each.plan.instrument)) for each in durable.open.values())
-    return Paise(booked + opened)
+    return Paise(durable.day_booked + opened)
 
 
 def our_positions(durable: Durable) -> dict[InstrumentKey, int]:

@@ -179,6 +179,8 @@ class Durable:
     closed: Mapping[IntentId, Bracket] = field(default_factory=dict)
     profit_booked: Mapping[IntentId, Paise] = field(default_factory=dict)
     """Profit of each closed bracket of the day."""
+    day_booked: Paise = _NOTHING
+    """Their sum."""
     orders_planned: int = 0
     kill: KillStood | None = None
     flat_at: MarketTime | None = None

@@ -7,6 +7,7 @@ Layout: `T`, epoch (4), intent (8), leg (1), attempt (2), check (1): 17 characte
 
 import hashlib
 from dataclasses import dataclass
+from operator import mul
 
 from trader.domain.evolving import quick
 from trader.domain.values import AccountId, Epoch, IntentId, Leg, SignalKey, Tag
@@ -15,6 +16,11 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _EPOCH_WIDTH, _INTENT_WIDTH, _ATTEMPT_WIDTH = 4, 8, 2
+# Numbers are written two letters at a time, from these bits on.
+_EPOCH_SHIFTS, _INTENT_SHIFTS = (10, 0), (30, 20, 10, 0)
+# Odd weights, each its own: one wrong or two swapped neighbouring characters change the sum modulo 31.
+_WEIGHTS = tuple(range(1, 2 * (1 + _EPOCH_WIDTH + _INTENT_WIDTH + 1 + _ATTEMPT_WIDTH), 2))
+_BEFORE_ZERO = (ord("0") - 1) * sum(_WEIGHTS)
 MAX_EPOCH = 32**_EPOCH_WIDTH - 1
 MAX_ATTEMPT = 32**_ATTEMPT_WIDTH - 1
 
@@ -34,7 +40,7 @@ def intent_id(account: AccountId, trading_date: str, strategy: str, signal_key: 
     """The identity of an intent: the same signal on the same day is the same intent, in whatever process and epoch."""
     text = f"{account}\x1f{trading_date}\x1f{strategy}\x1f{signal_key}"
     number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=5).digest(), "big")
-    return IntentId(_encode(number, _INTENT_WIDTH))
+    return IntentId(_encode(number, _INTENT_SHIFTS))
 
 
 def encode_tag(parts: TagParts) -> Tag:
@@ -47,14 +53,14 @@ def encode_tag(parts: TagParts) -> Tag:
         raise ValueError(f"epoch must be within 0..{MAX_EPOCH}, was {parts.epoch}")
     if not 0 <= parts.attempt <= MAX_ATTEMPT:
         raise ValueError(f"attempt must be within 0..{MAX_ATTEMPT}, was {parts.attempt}")
-    body = f"T{_encode(parts.epoch, _EPOCH_WIDTH)}{parts.intent}{parts.leg}{_encode(parts.attempt, _ATTEMPT_WIDTH)}"
+    body = f"T{_encode(parts.epoch, _EPOCH_SHIFTS)}{parts.intent}{parts.leg}{_PAIRS[parts.attempt]}"
     return Tag(body + _check(body))
 
 
 def decode_tag(text: str | None) -> TagParts | None:
     """Read a tag; None for anything that is not one of ours (wrong shape, letter or check character)."""
     width = 1 + _EPOCH_WIDTH + _INTENT_WIDTH + 1 + _ATTEMPT_WIDTH + 1
-    if text is None or len(text) != width or text[0] != "T" or text[-1] != _check(text[:-1]):
+    if text is None or not text.isascii() or len(text) != width or text[0] != "T" or text[-1] != _check(text[:-1]):
         return None
     epoch, intent = text[1:5], text[5:13]
     leg, attempt = text[13], text[14:16]
@@ -68,13 +74,9 @@ def intent_of(tag: Tag) -> IntentId:
     return IntentId(tag[5:13])
 
 
-def _encode(number: int, width: int) -> str:
+def _encode(number: int, shifts: tuple[int, ...]) -> str:
     """Base 32, two letters at a time; every width of the layout is even."""
-    pairs = []
-    for _ in range(width // 2):
-        pairs.append(_PAIRS[number & 1023])
-        number >>= 10
-    return "".join(reversed(pairs))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in shifts])
 
 
 def _decode(text: str) -> int:
@@ -85,8 +87,5 @@ def _decode(text: str) -> int:
 
 
 def _check(body: str) -> str:
-    """One letter that changes with any single wrong or any two swapped neighbouring characters."""
-    total = 0
-    for position, letter in enumerate(body):
-        total += (2 * position + 1) * (ord(letter) - 47)
-    return ALPHABET[total % 31]
+    """One letter that changes with any single wrong or any two swapped neighbouring characters; for ASCII alone."""
+    return ALPHABET[(sum(map(mul, _WEIGHTS, body.encode())) - _BEFORE_ZERO) % 31]
