@@ -224,7 +224,9 @@ def _flatten_budget(case: Case) -> str:
     if calls > in_time:
         return f"flattening would take {calls} calls, {in_time} fit into {tactics.flatten_seconds} s"
     if calls > case.budget.minute or calls > case.budget.day:
-        return f"flattening would take {calls} calls, {case.budget.minute} are left this minute, {case.budget.day} today"
+        return (
+            f"flattening would take {calls} calls, {case.budget.minute} are left this minute, {case.budget.day} today"
+        )
     return ""
 
 
