@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trader.domain.state import Bracket, Order
-from trader.domain.values import Epoch, Leg, OrderStatus, Side
+from trader.domain.values import Epoch, Leg, OrderStatus, Paise, Side
 
 # A takeover leaves this room for attempts that the predecessor made and no book shows yet (its emergency journal).
 _TAKEOVER_STRIDE = 16
@@ -58,6 +58,17 @@ def entry_price(bracket: Bracket) -> int:
         filled += order.filled_quantity
         value += order.filled_quantity * order.average_price
     return value // filled if filled else bracket.plan.entry_price
+
+
+def stop_level(bracket: Bracket) -> Paise:
+    """Where the bracket is wrong: the planned stop, or where a trail has brought it; a trail only ever tightens."""
+    plan = bracket.plan
+    level = plan.stop_price
+    if plan.trail_distance:
+        for order in orders_of(bracket, Leg.STOP):
+            if order.trigger_price > 0 and (order.trigger_price - level) * plan.side.sign > 0:
+                level = order.trigger_price
+    return level
 
 
 def order_exists(bracket: Bracket, leg: Leg) -> bool:

@@ -98,11 +98,7 @@ def exit_price(turn: Turn, bracket: Bracket, side: Side) -> Paise:
 
 def exit_tries(bracket: Bracket) -> int:
     """How many prices this exit has been tried at."""
-    return sum(
-        order.modifications + (order.leg is Leg.EXIT)
-        for order in bracket.orders.values()
-        if order.leg is Leg.EXIT or (order.leg is Leg.STOP and order.order_type is OrderType.LIMIT)
-    )
+    return sum(order.reprices + (order.leg is Leg.EXIT) for order in bracket.orders.values())
 
 
 def _convertible(turn: Turn, orders: list[Order], side: Side) -> Order | None:

@@ -131,6 +131,7 @@ def _order_changed(durable: Durable, record: OrderChanged) -> Durable:
         message=record.message,
         order_type=record.order_type or order.order_type,
         charges=record.charges,
+        reprices=record.reprices,
     )
     if changed == order:
         return durable

@@ -46,6 +46,9 @@ class OpeningRangeBreakout:
     min_stop_ticks: int = 4
     reward_permille: int = 1_500
     """The target, as a multiple of the risk, in thousandths."""
+    trail_permille: int = 0
+    """The stop follows the price at this multiple of the risk, in thousandths; 0 leaves it where it was planned."""
+    trail_step_ticks: int = 10
     entry_slippage_ticks: int = 4
     entry_timeout_seconds: int = 10
     kinds: tuple[str, ...] = ("FUT",)
@@ -131,8 +134,13 @@ class OpeningRangeBreakout:
             entry_price=entry,
             stop_price=Paise(entry - side.sign * distance),
             target_price=clamp_price(entry + side.sign * reward, instrument),
+            trail_distance=round_up(distance * self.trail_permille // _PERMILLE, tick),
+            trail_step=Paise(self.trail_step_ticks * tick) if self.trail_permille else Paise(0),
         )
 
+
+_RATIOS = {"reward_ratio": "reward_permille", "trail_ratio": "trail_permille"}
+"""Multiples of the risk, and the fields that hold them in thousandths."""
 
 _BOUNDS = {
     "range_minutes": (1, 360),
@@ -140,6 +148,7 @@ _BOUNDS = {
     "stop_ticks": (0, 100_000),
     "max_stop_ppm": (1, 100_000),
     "min_stop_ticks": (1, 100_000),
+    "trail_step_ticks": (1, 100_000),
     "entry_slippage_ticks": (0, 1_000),
     "entry_timeout_seconds": (1, 3_600),
 }
@@ -151,11 +160,11 @@ def from_parameters(parameters: Mapping[str, object]) -> OpeningRangeBreakout:
     Raises:
         ParameterError: a parameter is unknown or out of its bounds; the message says which, what it was, what is right.
     """
-    known = sorted([*_BOUNDS, "reward_ratio"])
+    known = sorted([*_BOUNDS, *_RATIOS])
     numbers: dict[str, int] = {}
     for name, value in parameters.items():
-        if name == "reward_ratio":
-            numbers["reward_permille"] = _ratio(value)
+        if name in _RATIOS:
+            numbers[_RATIOS[name]] = _ratio(name, value)
         elif name in _BOUNDS:
             numbers[name] = _whole(name, value)
         else:
@@ -170,11 +179,11 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
-def _ratio(value: object) -> int:
+def _ratio(name: str, value: object) -> int:
     try:
         ratio = Decimal(str(value))
     except InvalidOperation:
         ratio = Decimal(0)
     if isinstance(value, bool) or not ratio.is_finite() or not Decimal("0.1") <= ratio <= Decimal(20):
-        raise ParameterError(f"{NAME}: reward_ratio must be a number within 0.1..20, was {value!r}")
+        raise ParameterError(f"{NAME}: {name} must be a number within 0.1..20, was {value!r}")
     return int(ratio * _PERMILLE)

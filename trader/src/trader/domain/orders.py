@@ -60,6 +60,7 @@ def changed(
     modifications: int | None = None,
     message: str | None = None,
     order_type: OrderType | None = None,
+    reprices: int | None = None,
 ) -> OrderChanged:
     """The record of a change; what is not named stays."""
     return OrderChanged(
@@ -76,6 +77,7 @@ def changed(
         message=order.message if message is None else message,
         order_type=order.order_type if order_type is None else order_type,
         charges=order.charges,
+        reprices=order.reprices if reprices is None else reprices,
     )
 
 

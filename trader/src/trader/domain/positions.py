@@ -6,7 +6,7 @@ what the account loses when every entry fills and every stop is hit (checklist: 
 
 from collections.abc import Iterable, Mapping
 
-from trader.domain.brackets import entry_price, held_quantity, live_orders, position_of
+from trader.domain.brackets import entry_price, held_quantity, live_orders, position_of, stop_level
 from trader.domain.events import Quote
 from trader.domain.profiles import PARTS_PER_UNIT
 from trader.domain.state import Bracket, Durable
@@ -20,7 +20,7 @@ def risk_per_unit(bracket: Bracket, price: int) -> int:
     """What one unit loses between this price and the stop; never less than nothing."""
     if bracket.plan.stop_price <= 0:
         return price * _UNPLANNED_LOSS_PPM // PARTS_PER_UNIT
-    return max(0, (price - bracket.plan.stop_price) * bracket.plan.side.sign)
+    return max(0, (price - stop_level(bracket)) * bracket.plan.side.sign)
 
 
 def bracket_heat(bracket: Bracket) -> int:

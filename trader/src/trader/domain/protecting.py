@@ -12,10 +12,12 @@ from trader.domain.brackets import (
     on_entry_fill,
     orders_of,
     refusals_in_a_row,
+    stop_level,
 )
 from trader.domain.doubt import Presence, presence
 from trader.domain.prices import clamp_price, stop_limit_price
 from trader.domain.state import Bracket, Order
+from trader.domain.trailing import trailed_trigger
 from trader.domain.turn import Turn
 from trader.domain.values import InstrumentKey, Leg, OrderType, Paise, Quantity
 from trader.domain.wants import CancelWant, ModifyWant, PlaceWant, Urgency, Want, is_resting, pause_after
@@ -38,7 +40,7 @@ def leg_wants(turn: Turn, bracket: Bracket, leg: Leg, wanted: int) -> list[Want]
         return []
     if standing:
         # Two of a leg: an attempt that was given up has turned up. One stays, the surplus goes at first sight (rule 2).
-        return _resize(turn, standing[-1], wanted) + cancel_wants(turn, standing[:-1])
+        return _change(turn, bracket, standing[-1], wanted) + cancel_wants(turn, standing[:-1])
     if not may_attempt(turn, bracket, leg):
         return []
     return _place(turn, bracket, leg, wanted)
@@ -91,20 +93,24 @@ def tradable(turn: Turn, key: InstrumentKey, quantity: int) -> Quantity:
     return Quantity(min(quantity, largest))
 
 
-def _resize(turn: Turn, order: Order, wanted: int) -> list[Want]:
+def _change(turn: Turn, bracket: Bracket, order: Order, wanted: int) -> list[Want]:
+    """Bring a standing order to the wanted quantity, and a trailing stop to its level, in one modification."""
     total = tradable(turn, order.instrument, order.filled_quantity + wanted)
-    if order.quantity == total or is_resting(turn.track(order), turn.now, turn.settings.timing):
+    trigger = trailed_trigger(turn, bracket, order) if order.leg is Leg.STOP else order.trigger_price
+    if order.quantity == total and trigger == order.trigger_price:
+        return []
+    if is_resting(turn.track(order), turn.now, turn.settings.timing):
         return []
     if order.modifications >= turn.settings.tactics.max_modifications:
         return [CancelWant(Urgency.PROTECT, order)]
     return [
         ModifyWant(
-            urgency=Urgency.PROTECT,
+            urgency=Urgency.PROTECT if order.quantity != total else Urgency.TRAIL,
             order=order,
             order_type=order.order_type,
             quantity=total,
-            price=order.price,
-            trigger_price=order.trigger_price,
+            price=order.price if trigger == order.trigger_price else _stop_limit(turn, bracket, trigger),
+            trigger_price=trigger,
         )
     ]
 
@@ -118,13 +124,17 @@ def _place(turn: Turn, bracket: Bracket, leg: Leg, wanted: int) -> list[Want]:
         return [
             PlaceWant(Urgency.PROFIT, bracket, leg, side, OrderType.LIMIT, quantity, price, Paise(0)),
         ]
-    tactics = turn.settings.tactics
-    limit = plan.stop_price
-    if instrument:
-        limit = stop_limit_price(side, limit, instrument, tactics.stop_limit_ticks, tactics.stop_limit_ppm)
-    return [
-        PlaceWant(Urgency.PROTECT, bracket, leg, side, OrderType.STOP_LIMIT, quantity, limit, plan.stop_price),
-    ]
+    level = stop_level(bracket)
+    limit = _stop_limit(turn, bracket, level)
+    return [PlaceWant(Urgency.PROTECT, bracket, leg, side, OrderType.STOP_LIMIT, quantity, limit, level)]
+
+
+def _stop_limit(turn: Turn, bracket: Bracket, trigger: Paise) -> Paise:
+    instrument, tactics = turn.instrument(bracket.plan.instrument), turn.settings.tactics
+    if instrument is None:
+        return trigger
+    side = bracket.plan.side.opposite
+    return stop_limit_price(side, trigger, instrument, tactics.stop_limit_ticks, tactics.stop_limit_ppm)
 
 
 def has_passed_stop(turn: Turn, bracket: Bracket) -> bool:
@@ -132,7 +142,7 @@ def has_passed_stop(turn: Turn, bracket: Bracket) -> bool:
     quote = turn.market.quotes.get(bracket.plan.instrument)
     if quote is None or bracket.plan.stop_price <= 0:
         return False
-    return (quote.last_price - bracket.plan.stop_price) * bracket.plan.side.sign <= 0
+    return (quote.last_price - stop_level(bracket)) * bracket.plan.side.sign <= 0
 
 
 def is_stop_overdue(turn: Turn, bracket: Bracket) -> bool:

@@ -44,6 +44,10 @@ class BracketPlanned:
     entry_price: Paise
     stop_price: Paise
     target_price: Paise
+    trail_distance: Paise = _NOTHING
+    """How far behind the price the stop follows; 0 leaves it where it is."""
+    trail_step: Paise = _NOTHING
+    """The least gain that is worth a modification."""
 
 
 @quick
@@ -86,6 +90,8 @@ class OrderChanged:
     """The type after a modification; None leaves it (a stop becomes a LIMIT when it is turned into the exit)."""
     charges: Paise = _NOTHING
     """What all its fills cost beside their price, by the table of that day."""
+    reprices: int = 0
+    """How many of its modifications priced it as an exit."""
 
 
 @quick

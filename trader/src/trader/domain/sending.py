@@ -78,7 +78,11 @@ def place(turn: Turn, want: PlaceWant, *, adds_risk: bool) -> None:
 def _modify(turn: Turn, want: ModifyWant) -> None:
     order, track = want.order, turn.track(want.order)
     assert order.order_id is not None
-    turn.record(changed(order, turn.market_time, modifications=order.modifications + 1))
+    turn.record(
+        changed(
+            order, turn.market_time, modifications=order.modifications + 1, reprices=order.reprices + want.is_reprice
+        )
+    )
     mutation = Mutation("modify", turn.now, want.order_type, want.quantity, want.price, want.trigger_price)
     reprices = track.reprices + 1 if want.is_reprice else track.reprices
     turn.emit(

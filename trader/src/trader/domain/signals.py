@@ -58,6 +58,8 @@ def take_up(turn: Turn, intent: Intent) -> bool:
             entry_price=intent.entry_price,
             stop_price=intent.stop_price,
             target_price=intent.target_price,
+            trail_distance=intent.trail_distance,
+            trail_step=intent.trail_step,
         )
     )
     bracket = turn.durable.open[case.identity]

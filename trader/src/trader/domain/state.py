@@ -100,6 +100,8 @@ class Tactics:
     target_attempts: int = 3
     max_modifications: int = 24
     """Kite takes 25 modifications of an order; then it is cancelled and placed anew (kite.trade/docs/connect/v3/orders)."""
+    trail_modifications: int = 12
+    """Of those, how many a trailing stop may use; the rest belongs to its resizing and to the exit that it becomes."""
     max_spread_ppm: int = 2_000
     """An entry is denied while bid and ask stand further apart than this part of the price."""
     entry_reserve_per_second: int = 4
@@ -146,6 +148,8 @@ class Order:
     message: str
     charges: Paise = _NOTHING
     """What its fills cost beside their price."""
+    reprices: int = 0
+    """How many of its modifications priced it as an exit."""
 
     @property
     def remaining(self) -> int:

@@ -14,6 +14,8 @@ from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.values import InstrumentKey, Paise, Side, SignalKey
 
+_NOTHING = Paise(0)
+
 
 class ParameterError(ValueError):
     """A strategy parameter is wrong: which one, what it was, what would be right."""
@@ -32,6 +34,10 @@ class Intent:
     """The worst price that the entry may pay."""
     stop_price: Paise
     target_price: Paise
+    trail_distance: Paise = _NOTHING
+    """How far behind the last price the stop is to follow, towards the profit only; 0 for a stop that stays."""
+    trail_step: Paise = _NOTHING
+    """The least gain that is worth a modification: an order has 25 of them."""
 
 
 @quick

@@ -20,7 +20,9 @@ class Urgency(IntEnum):
     """Stops, exits and the closing of reversals."""
     TIDY = 2
     """Cancel exits that are too many."""
-    PROFIT = 3
+    TRAIL = 3
+    """Stops that follow the price."""
+    PROFIT = 4
     """Targets."""
 
 
