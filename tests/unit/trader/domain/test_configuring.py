@@ -243,7 +243,7 @@ def test_fewer_instruments_deny_at_once_and_unload_at_rest() -> None:
 @pytest.mark.parametrize("name", LIMITS)
 def test_each_limit_is_bounded_and_compared(name: str) -> None:
     """Every number of a profile is seen by the bounds, by the comparison and by the tightest of two."""
-    base = profile()
+    base = profile(entry_slices=2)
     lower = profile(**{name: 1})
 
     assert out_of_bounds(base) == ""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from trader.domain.profiles import PARTS_PER_UNIT, RiskProfile
+from trader.domain.profiles import MOST_SLICES, PARTS_PER_UNIT, RiskProfile
 from trader.domain.values import SECOND
 
 # The checklist's bound for heat, and for everything below it: no single number of a profile may exceed 2 %.
@@ -74,6 +74,10 @@ class Profile(Part):
     instruments: InstrumentsAllowed
     order_rate: OrderRate
     heartbeats: Heartbeats
+    entry_slices: Annotated[
+        int,
+        Field(ge=1, le=MOST_SLICES, description="How many orders an entry above the freeze quantity may be cut into."),
+    ] = 1
     strategies: Annotated[
         dict[str, dict[str, Parameter]],
         Field(description="Parameters by strategy, over those of the session."),
@@ -112,6 +116,7 @@ def risk_profile(profile: Profile) -> RiskProfile:
         orders_per_day=profile.order_rate.per_day,
         market_data_stale_after=round(profile.heartbeats.market_data_seconds * SECOND),
         order_stream_stale_after=round(profile.heartbeats.order_stream_seconds * SECOND),
+        entry_slices=profile.entry_slices,
     )
 
 

@@ -68,14 +68,24 @@ def make_case(turn: Turn, intent: Intent) -> Case:
     """Gather what the guards need."""
     instrument = turn.instrument(intent.instrument)
     profile = turn.control.profile
+    budget = turn.budget()
     heat = portfolio_heat(turn.durable.open.values())
     distance = (intent.entry_price - intent.stop_price) * intent.side.sign
     sizing = _NO_SIZING
     if instrument and profile and turn.control.net_liquidation and distance > 0 and instrument.lot_size > 0:
-        sizing = size_entry(profile, turn.control.net_liquidation, heat, distance, instrument)
+        slices = 1 if profile.entry_slices == 1 else _slices(turn, profile, budget)
+        sizing = size_entry(profile, turn.control.net_liquidation, heat, distance, instrument, slices=slices)
     identity = intent_id(turn.settings.account, turn.durable.trading_date, intent.strategy, intent.signal_key)
     quote = turn.market.quotes.get(intent.instrument)
-    return Case(turn, intent, identity, quote, instrument, profile, heat, sizing, turn.budget())
+    return Case(turn, intent, identity, quote, instrument, profile, heat, sizing, budget)
+
+
+def _slices(turn: Turn, profile: RiskProfile, budget: Budget) -> int:
+    """As many as can still be closed in time, and sent in this second without the exits' share; one is left to the guards."""
+    tactics = turn.settings.tactics
+    closable = profile.orders_per_second * tactics.flatten_seconds // _CALLS_TO_FLATTEN - len(turn.durable.open)
+    sendable = budget.second - tactics.entry_reserve_per_second
+    return max(1, min(profile.entry_slices, closable, sendable))
 
 
 def judge(case: Case) -> Denial | None:
@@ -219,7 +229,7 @@ def _daily_loss(case: Case) -> str:
 def _flatten_budget(case: Case) -> str:
     assert case.profile is not None
     tactics = case.turn.settings.tactics
-    calls = (len(case.turn.durable.open) + 1) * _CALLS_TO_FLATTEN
+    calls = (len(case.turn.durable.open) + case.sizing.orders) * _CALLS_TO_FLATTEN
     in_time = case.profile.orders_per_second * tactics.flatten_seconds
     if calls > in_time:
         return f"flattening would take {calls} calls, {in_time} fit into {tactics.flatten_seconds} s"

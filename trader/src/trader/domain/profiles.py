@@ -9,6 +9,8 @@ PARTS_PER_UNIT = 1_000_000
 
 # The checklist's bound for heat, and for every other fraction of a profile: 2 % of net liquidation.
 LARGEST_FRACTION_PPM = 20_000
+# Closing a bracket takes up to four calls, and ten a second for two seconds is all that a flatten has.
+MOST_SLICES = 5
 # Kite's own limits (kite.trade/docs/connect/v3/exceptions, read 2026-07-14): calls a second, a minute, a day.
 KITE_CALLS = (10, 400, 5_000)
 
@@ -29,6 +31,8 @@ class RiskProfile:
     market_data_stale_after: int
     """Machine nanoseconds without a tick of the instrument (or any frame of the stream) after which entries stop."""
     order_stream_stale_after: int
+    entry_slices: int = 1
+    """How many orders an entry above the freeze quantity may be cut into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ LIMITS = (
     "orders_per_day",
     "market_data_stale_after",
     "order_stream_stale_after",
+    "entry_slices",
 )
 """The numbers of a profile; of each the smaller is the tighter."""
 SETS = ("underlyings", "kinds")
@@ -90,4 +95,6 @@ def out_of_bounds(profile: RiskProfile) -> str:
     for name in ("market_data_stale_after", "order_stream_stale_after"):
         if getattr(profile, name) <= 0:
             return f"{name} must be above 0, was {getattr(profile, name)}"
+    if not 1 <= profile.entry_slices <= MOST_SLICES:
+        return f"entry_slices must be within 1..{MOST_SLICES}, was {profile.entry_slices}"
     return "" if profile.underlyings and profile.kinds else "underlyings and kinds must each name at least one"

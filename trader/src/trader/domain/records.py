@@ -192,6 +192,7 @@ class ConfigTaken:
     orders_per_day: int
     market_data_stale_after: int
     order_stream_stale_after: int
+    entry_slices: int = 1
 
 
 Record = (

@@ -1,5 +1,7 @@
 """From quote to entry: ask the strategies, judge what they propose, plan the bracket and its entry in one step.
 
+An entry above the freeze quantity is cut into slices, each a bracket; all are planned in the same step, and so in one commit.
+
 The signal's key is burned by the plan's record: whatever happens next, the same signal never makes a second entry (rule 7).
 """
 
@@ -11,8 +13,9 @@ from trader.domain.records import BracketPlanned
 from trader.domain.sending import place
 from trader.domain.state import Market
 from trader.domain.strategies import Intent, StrategyView
+from trader.domain.tags import intent_id
 from trader.domain.turn import Turn
-from trader.domain.values import Leg, OrderType, Paise, Standing
+from trader.domain.values import IntentId, Leg, OrderType, Paise, Quantity, SignalKey, Standing
 from trader.domain.wants import PlaceWant, Urgency
 
 
@@ -43,14 +46,32 @@ def take_up(turn: Turn, intent: Intent) -> bool:
     if denial is not None:
         turn.others.append(GuardTripped(denial.code, intent.instrument, denial.detail))
         return False
-    quantity = case.sizing.quantity
+    for number, quantity in enumerate(case.sizing.cut(), start=1):
+        _enter(turn, intent, _identity_of_slice(turn, case.identity, intent, number), number, quantity)
+    return True
+
+
+def _identity_of_slice(turn: Turn, first: IntentId, intent: Intent, number: int) -> IntentId:
+    """The first slice is the intent; each further one is an intent of its own, the same in whatever process."""
+    if number == 1:
+        return first
+    key = _key_of_slice(intent, number)
+    return intent_id(turn.settings.account, turn.durable.trading_date, intent.strategy, key)
+
+
+def _key_of_slice(intent: Intent, number: int) -> SignalKey:
+    return intent.signal_key if number == 1 else SignalKey(f"{intent.signal_key}#{number}")
+
+
+def _enter(turn: Turn, intent: Intent, identity: IntentId, number: int, quantity: Quantity) -> None:
+    """Plan one bracket and send its entry."""
     turn.record(
         BracketPlanned(
             market_time=turn.market_time,
-            intent=case.identity,
+            intent=identity,
             trading_date=turn.durable.trading_date,
             strategy=intent.strategy,
-            signal_key=intent.signal_key,
+            signal_key=_key_of_slice(intent, number),
             instrument=intent.instrument,
             side=intent.side,
             quantity=quantity,
@@ -62,14 +83,14 @@ def take_up(turn: Turn, intent: Intent) -> bool:
             trail_step=intent.trail_step,
         )
     )
-    bracket = turn.durable.open[case.identity]
+    bracket = turn.durable.open[identity]
     want = PlaceWant(
         Urgency.PROFIT, bracket, Leg.ENTRY, intent.side, OrderType.LIMIT, quantity, intent.entry_price, Paise(0)
     )
     place(turn, want, adds_risk=True)
     turn.announce(
         "bracket_planned",
-        intent=case.identity,
+        intent=identity,
         instrument=intent.instrument,
         side=intent.side.value,
         quantity=quantity,
@@ -77,7 +98,6 @@ def take_up(turn: Turn, intent: Intent) -> bool:
         stop_paise=intent.stop_price,
         target_paise=intent.target_price,
     )
-    return True
 
 
 def _remember(turn: Turn, key: tuple[str, str], memory: object) -> None:

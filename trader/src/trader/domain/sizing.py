@@ -1,7 +1,8 @@
 """How many units an entry may be: the smallest of what risk, heat and the exchange allow, in whole lots.
 
-`per_trade_risk` is a fraction of net liquidation; one order may not exceed the exchange's freeze quantity
-(NSE circulars, monthly), so the quantity is bounded by it rather than sliced.
+`per_trade_risk` is a fraction of net liquidation. One order may not exceed the exchange's freeze quantity (NSE circulars, monthly);
+an entry that does is cut into slices, as many as the profile and the flatten's budget allow. A slice is a bracket of its own, with
+its own intent, tags, stop and target: so the sum is protected as each part fills, and whatever holds for a bracket holds for it.
 """
 
 from dataclasses import dataclass
@@ -17,12 +18,25 @@ class Sizing:
 
     by_risk: int
     by_freeze: int
+    """Of one order."""
     by_heat: int
+    slices: int = 1
+    """How many orders there may be."""
 
     @property
     def quantity(self) -> Quantity:
-        """The smallest of them."""
-        return Quantity(min(self.by_risk, self.by_freeze, self.by_heat))
+        """The smallest of them, of all slices together."""
+        return Quantity(min(self.by_risk, self.by_freeze * self.slices, self.by_heat))
+
+    @property
+    def orders(self) -> int:
+        """How many orders the quantity takes."""
+        return -(-self.quantity // self.by_freeze) if self.by_freeze else 0
+
+    def cut(self) -> tuple[Quantity, ...]:
+        """The quantity of each slice, the largest first."""
+        whole, rest = divmod(self.quantity, self.by_freeze)
+        return (Quantity(self.by_freeze),) * whole + ((Quantity(rest),) if rest else ())
 
 
 def share_of(net_liquidation: Paise, ppm: int) -> int:
@@ -31,7 +45,13 @@ def share_of(net_liquidation: Paise, ppm: int) -> int:
 
 
 def size_entry(
-    profile: RiskProfile, net_liquidation: Paise, heat: Paise, stop_distance: int, instrument: Instrument
+    profile: RiskProfile,
+    net_liquidation: Paise,
+    heat: Paise,
+    stop_distance: int,
+    instrument: Instrument,
+    *,
+    slices: int = 1,
 ) -> Sizing:
     """Bound an entry that loses `stop_distance` paise per unit at its stop.
 
@@ -45,4 +65,4 @@ def size_entry(
     room = max(0, share_of(net_liquidation, profile.max_heat_ppm) - heat)
     by_heat = room // stop_distance // lot * lot
     frozen = instrument.freeze_quantity // lot * lot if instrument.freeze_quantity else at_risk
-    return Sizing(by_risk=at_risk, by_freeze=frozen, by_heat=by_heat)
+    return Sizing(by_risk=at_risk, by_freeze=frozen, by_heat=by_heat, slices=slices)
