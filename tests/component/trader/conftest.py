@@ -1,6 +1,7 @@
 """Real databases for the trader's store."""
 
 import itertools
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tests.component.trader.postgres_server import running_server
+from tests.component.trader.redis_server import running_redis
 from trader.adapters.sql.migrating import upgrade
 from trader.adapters.sql.store import SqlStore
 from trader.domain.values import AccountId
@@ -75,3 +77,10 @@ async def open_store(url: str, account: AccountId) -> AsyncIterator[Callable[[],
     yield open_one
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A Redis of this test's own, and its URL."""
+    with running_redis(tmp_path) as running:
+        yield running

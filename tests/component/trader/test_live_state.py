@@ -1,13 +1,10 @@
 """The leader's picture in a real Redis: shown while it is fresh, missed without harm."""
 
 import asyncio
-import contextlib
-import os
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,48 +13,6 @@ from trader.adapters.redis_live_state import LIFETIME_SECONDS, LiveStateAway, Re
 from trader.app.sharing import Sharing
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(60)]
-
-
-@pytest.fixture(scope="module")
-def redis_program() -> str:
-    """redis-server, installed when this is root on Debian."""
-    if (found := shutil.which("redis-server")) is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=True, timeout=120)
-        # The package would start a server of its own; only the program is wanted.
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "redis-tools", "redis-server"]
-        policy = Path("/usr/sbin/policy-rc.d")
-        stands = policy.exists()
-        if not stands:
-            policy.write_text("#!/bin/sh\nexit 101\n")
-            policy.chmod(0o755)
-        try:
-            subprocess.run(command, check=True, timeout=300, env=environment, stdout=subprocess.DEVNULL)
-        finally:
-            if not stands:
-                policy.unlink()
-        found = shutil.which("redis-server")
-    assert found, "redis-server is missing; install Debian's package redis-server"
-    return found
-
-
-@pytest.fixture
-def redis(redis_program: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A Redis of this test's own, and its URL."""
-    path = tmp_path / "redis.sock"
-    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    process = subprocess.Popen([redis_program, *options], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while not path.exists():
-        assert time.monotonic() < deadline, "redis-server did not start"
-        time.sleep(0.02)
-    try:
-        yield process, f"unix://{path}"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-        process.kill()
-        process.wait()
 
 
 async def test_a_standby_sees_the_newest_picture(redis: tuple[subprocess.Popen[bytes], str]) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from trader.adapters.budgeted_broker import BudgetedBroker
 from trader.adapters.kite.clock import KitesimClock
 from trader.adapters.kite.credentials import (
     CredentialsMissing,
@@ -25,6 +26,7 @@ from trader.adapters.kite.credentials import (
 )
 from trader.adapters.kite.rest import KiteRest
 from trader.adapters.kite.stream import KITE_STREAM, KiteStream
+from trader.adapters.order_budget import OrderBudget
 from trader.adapters.sql.migrating import upgrade
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import SystemClock
@@ -42,7 +44,7 @@ from trader.domain.values import AccountId
 from trader.engine.domains import trading_domain
 from trader.engine.elector import new_identity
 from trader.engine.gate import OrderGate
-from trader.engine.ports import LeaseClient, Outcome, SessionWatch, StoreAway, TokenDead
+from trader.engine.ports import Clock, LeaseClient, Outcome, SessionWatch, StoreAway, TokenDead
 from trader.engine.session import TradingEngine
 from trader.engine.settings import EnginePorts, EngineSettings
 
@@ -133,6 +135,8 @@ async def assemble(
     await _prove_token(broker)
     if settings.session.broker.type == "Kite":
         _beside(closing, _follow_secret(session), "secret")
+    budget = _order_budget(chosen, clock)
+    closing.push_async_callback(budget.close)
     stream = KiteStream(session, clock, settings.session.broker.stream_url or KITE_STREAM)
     feed = ObservedFeed(stream, clock, telemetry)
     preflight = KitePreflight(broker, (lambda: clock.age_seconds) if isinstance(clock, KitesimClock) else lambda: 0.0)
@@ -141,7 +145,7 @@ async def assemble(
         EnginePorts(
             clock=clock,
             gate=gate,
-            broker=broker,
+            broker=BudgetedBroker(broker, budget),
             feed=feed,
             store=store,
             lease=doors.lease,
@@ -186,6 +190,21 @@ def _token_source(settings: Settings) -> TokenSource:
         return MountedToken(settings.credentials)
     assert broker.url is not None, "the model asks for it"
     return KitesimLogin(broker.url, settings.session.account.id, settings.credentials / "control_token")
+
+
+def _order_budget(chosen: Plan, clock: Clock) -> OrderBudget:
+    """The account's budget, shared through Redis where there is one."""
+    file, url = chosen.settings.redis / "url", None
+    if file.exists():
+        url = _read_url(file)
+
+    def trading_date() -> str:
+        return chosen.calendar.session_at(clock.market_time()).trading_date
+
+    try:
+        return OrderBudget(url, chosen.account, trading_date)
+    except ValueError as error:
+        raise Unready(f"the Redis URL in {file} cannot be used: {error}") from error
 
 
 async def _store(settings: Settings, account: AccountId, closing: contextlib.AsyncExitStack) -> SqlStore:

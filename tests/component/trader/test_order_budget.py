@@ -1,0 +1,184 @@
+"""One order budget for all of an account's processes, in a real Redis; exits wait for nobody, Redis alive or not."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from redis.asyncio import Redis as Client
+
+from tests.component.trader_kite.conftest import CANCEL, MODIFY, ORDER, PERMIT
+from trader.adapters.budgeted_broker import BudgetedBroker
+from trader.adapters.order_budget import BudgetSpent, Limits, OrderBudget
+from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
+from trader.domain.values import BrokerOrderId
+from trader.engine.ports import GateClosed, Permit, RateLimited, Unknown
+
+pytestmark = [pytest.mark.component, pytest.mark.timeout(60)]
+
+Redis = tuple[subprocess.Popen[bytes], str]
+Open = Callable[..., OrderBudget]
+EXIT = Permit(PERMIT.tag, adds_risk=False, epoch=PERMIT.epoch, risk_generation=0, epoch_checked_at=None)
+
+
+@pytest.fixture
+async def open_budget(redis: Redis) -> AsyncIterator[Open]:
+    """Opens budgets of one account, as its pods and Jobs would."""
+    opened: list[OrderBudget] = []
+
+    def open_one(limits: Limits | None = None, account: str = "AB1234") -> OrderBudget:
+        opened.append(OrderBudget(redis[1], account, lambda: "2026-11-23", limits))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        await each.close()
+
+
+async def taken(budget: OrderBudget, attempts: int) -> int:
+    """How many of so many entries are let out."""
+    found = 0
+    for _ in range(attempts):
+        try:
+            await budget.take()
+            found += 1
+        except BudgetSpent:
+            pass
+    return found
+
+
+async def until_redis_knows(redis: Redis, calls: int, account: str = "AB1234") -> None:
+    """Wait until that many attempts of the minute are counted for all."""
+    async with asyncio.timeout(10), Client.from_url(redis[1]) as client:
+        while await client.zcard(f"tradeops:{{{account}}}:orders:sent") != calls:  # noqa: ASYNC110 - Redis tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_two_processes_have_one_budget(open_budget: Open) -> None:
+    """Together they send what one may, at the same moment; another account has its own; the next second is new."""
+    pods = [open_budget(), open_budget()]
+    assert sum(await asyncio.gather(*(taken(each, 10) for each in pods))) == Limits().per_second
+    assert await taken(open_budget(account="ZZ9999"), 1) == 1
+    await asyncio.sleep(1.05)
+    assert await taken(pods[1], 10) == Limits().per_second
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [(Limits(per_minute=3), "this minute: 3 calls of at most 3"), (Limits(per_day=2), "today: 2 orders of at most 2")],
+)
+async def test_the_minute_and_the_day_are_limits_too(open_budget: Open, limits: Limits, words: str) -> None:
+    """What one process used is gone for the other; the message says which limit it was."""
+    allowed = min(limits.per_minute, limits.per_day)
+    assert await taken(open_budget(limits), 5) == allowed
+    with pytest.raises(BudgetSpent, match=words):
+        await open_budget(limits).take()
+
+
+async def test_modifies_and_cancels_count_and_are_never_refused(redis: Redis, open_budget: Open) -> None:
+    """Twenty at once leave at once, and leave no room for another process's entries; only placements count for the day."""
+    exits, entries = open_budget(), open_budget(Limits(per_day=1))
+    for _ in range(20):
+        exits.note(is_placement=False)
+    assert exits.sent_within(1.0) == 20
+    await until_redis_knows(redis, 20)
+    with pytest.raises(BudgetSpent, match="for this second: 20 calls of at most 6"):
+        await entries.take()
+    await asyncio.sleep(1.05)
+    assert await taken(entries, 2) == 1
+
+
+async def test_the_first_429_closes_entries_in_every_process(redis: Redis, open_budget: Open) -> None:
+    """At once here, and in the others as soon as Redis has heard it."""
+    mine, theirs = open_budget(), open_budget()
+    mine.limited()
+    with pytest.raises(BudgetSpent, match="closed for 60 s more"):
+        await mine.take()
+    mine.note(is_placement=True)
+    await until_redis_knows(redis, 1)
+    with pytest.raises(BudgetSpent, match="after a 429"):
+        await theirs.take()
+
+
+async def test_a_redis_that_does_not_answer_costs_50_ms_once(redis: Redis, open_budget: Open) -> None:
+    """A black hole: entries fall back to the local share, exits are not slowed; when it is back it learns what left."""
+    process, _ = redis
+    mine = open_budget()
+    await mine.take()
+    await asyncio.sleep(1.05)
+    process.send_signal(signal.SIGSTOP)
+    began = time.perf_counter()
+    await mine.take()
+    first = time.perf_counter() - began
+    with pytest.raises(BudgetSpent, match="Redis is away; 1 calls in 1 s"):
+        await mine.take()
+    for _ in range(50):
+        mine.note(is_placement=True)
+    rest = time.perf_counter() - began - first
+    assert first < 0.2, "50 ms, and what a busy machine adds"
+    assert rest < 0.05, "nobody asks Redis again for a while, and exits never do"
+    process.send_signal(signal.SIGCONT)
+    await until_redis_knows(redis, 52)
+    with pytest.raises(BudgetSpent, match="this minute: 52 calls"):
+        await open_budget(Limits(per_second=1000, per_minute=52)).take()
+
+
+async def test_without_any_redis_the_budget_is_our_own() -> None:
+    """A run by hand: nobody to share with."""
+    budget = OrderBudget(None, "AB1234", lambda: "2026-11-23")
+    assert await taken(budget, 10) == Limits().per_second
+    budget.note(is_placement=True)
+    await budget.close()
+
+
+@dataclass
+class CountingBroker:
+    """Takes orders; answers 429 or doubt when told to."""
+
+    failure: Exception | None = None
+    calls: list[str] = field(default_factory=list)
+
+    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
+        self._called("place")
+        return BrokerOrderId("1")
+
+    async def modify(self, change: ModifyOrder, permit: Permit) -> None:
+        self._called("modify")
+
+    async def cancel(self, order: CancelOrder, permit: Permit) -> None:
+        self._called("cancel")
+
+    def _called(self, operation: str) -> None:
+        self.calls.append(operation)
+        if self.failure is not None:
+            raise self.failure
+
+
+async def test_attempts_count_whatever_becomes_of_them(open_budget: Open) -> None:
+    """A lost reply has used its call; an entry beyond the budget is refused by our own gate before any byte."""
+    inner = CountingBroker(failure=Unknown("no reply"))
+    broker = BudgetedBroker(inner, open_budget())  # type: ignore[arg-type]
+    for _ in range(Limits().per_second):
+        with pytest.raises(Unknown):
+            await broker.place(ORDER, PERMIT)
+    with pytest.raises(GateClosed, match="budget for entries is used up for this second"):
+        await broker.place(ORDER, PERMIT)
+    assert inner.calls == ["place"] * Limits().per_second
+
+
+async def test_after_a_429_only_exits_leave(open_budget: Open) -> None:
+    """Whatever call hears it closes entries; the stop, its modify and its cancel go on."""
+    inner = CountingBroker(failure=RateLimited("429: Too many requests"))
+    broker = BudgetedBroker(inner, open_budget())  # type: ignore[arg-type]
+    with pytest.raises(RateLimited):
+        await broker.modify(MODIFY, EXIT)
+    inner.failure = None
+    with pytest.raises(GateClosed, match="closed for 60 s more"):
+        await broker.place(ORDER, PERMIT)
+    await broker.place(ORDER, EXIT)
+    await broker.modify(MODIFY, EXIT)
+    await broker.cancel(CANCEL, EXIT)
+    assert inner.calls == ["modify", "place", "modify", "cancel"]
