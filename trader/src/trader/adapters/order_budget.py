@@ -12,6 +12,8 @@ Where no Redis is configured there is nobody to share with: the whole budget is 
 """
 
 import asyncio
+import itertools
+import secrets
 import time
 from bisect import bisect_right
 from collections import deque
@@ -62,22 +64,27 @@ class OrderBudget:
         account: str,
         trading_date: Callable[[], str],
         limits: Limits | None = None,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`url` of Redis, None without one; `trading_date` names the day of the daily count."""
         self._redis = (
-            Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=None)
+            Redis.from_url(url, socket_timeout=answer_seconds, socket_connect_timeout=answer_seconds, retry=None)
             if url
             else None
         )
         self._prefix = f"tradeops:{{{account}}}:orders"
+        self._answer_seconds = answer_seconds
         self._trading_date = trading_date
         self._limits = limits or Limits()
         self._now = now
+        boot = secrets.token_hex(6)
+        self._names = (f"{boot}-{number}" for number in itertools.count())
         self._sent: deque[float] = deque()
         """This process's attempts of the last minute, oldest first."""
-        self._unnoted: deque[tuple[float, int]] = deque(maxlen=LATE_NOTES)
-        """Attempts that Redis has not heard of: when, and whether they count towards the day."""
+        self._unnoted: deque[tuple[str, float, int]] = deque(maxlen=LATE_NOTES)
+        """Attempts that Redis has not heard of: name, when, and whether they count towards the day."""
         self._noting: asyncio.Task[None] | None = None
         self._away_until = 0.0
         self._closed_until = 0.0
@@ -92,9 +99,10 @@ class OrderBudget:
         now = self._now()
         if now < self._closed_until:
             raise BudgetSpent(f"the broker counted too many calls: closed for {self._closed_until - now:.0f} s more")
-        verdict = await self._ask(now)
+        name = next(self._names)
+        verdict = await self._ask(name, now)
         if verdict is None:
-            self._take_locally(now)
+            self._take_locally(name, now)
             return
         if verdict:
             raise BudgetSpent(f"the account's budget for entries is used up {verdict}")
@@ -105,7 +113,7 @@ class OrderBudget:
         now = self._now()
         self._count(now)
         if self._redis is not None:
-            self._unnoted.append((now, int(is_placement)))
+            self._unnoted.append((next(self._names), now, int(is_placement)))
             self._flush()
 
     def limited(self) -> None:
@@ -131,7 +139,7 @@ class OrderBudget:
         while self._sent[0] <= now - MINUTE:
             self._sent.popleft()
 
-    def _take_locally(self, now: float) -> None:
+    def _take_locally(self, name: str, now: float) -> None:
         for seconds, limit in ((1.0, self._limits.per_second), (MINUTE, self._limits.per_minute)):
             share = limit if self._redis is None else max(1, limit // LOCAL_SHARE)
             if self.sent_within(seconds) >= share:
@@ -139,18 +147,18 @@ class OrderBudget:
                 raise BudgetSpent(f"{why}{share} calls in {seconds:g} s are all that entries may use here")
         self._count(now)
         if self._redis is not None:
-            self._unnoted.append((now, 1))
+            self._unnoted.append((name, now, 1))
             self._flush()
 
-    async def _ask(self, now: float) -> str | None:
+    async def _ask(self, name: str, now: float) -> str | None:
         """Empty when the entry is counted, which limit forbids it, or None when Redis cannot be asked."""
         if self._redis is None or now < self._away_until:
             return None
-        keys = (f"{self._prefix}:sent", f"{self._prefix}:closed", self._day_key(), f"{self._prefix}:number")
+        keys = (f"{self._prefix}:sent", f"{self._prefix}:closed", self._day_key())
         limits = (self._limits.per_second, self._limits.per_minute, self._limits.per_day)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._redis.eval(TAKE, len(keys), *keys, *map(str, limits))
+            async with asyncio.timeout(self._answer_seconds):
+                answer = await self._redis.eval(TAKE, len(keys), *keys, *map(str, limits), name)
         except (RedisError, OSError, TimeoutError) as error:
             self._away(now, error)
             return None
@@ -166,14 +174,14 @@ class OrderBudget:
         assert self._redis is not None
         while self._unnoted or self._now() < self._closed_until:
             now = self._now()
-            batch = [(at, day) for at, day in self._unnoted if now - at < MINUTE]
+            batch = [each for each in self._unnoted if now - each[1] < MINUTE]
             closed_for = max(0, round((self._closed_until - now) * 1000))
-            keys = (f"{self._prefix}:sent", f"{self._prefix}:closed", self._day_key(), f"{self._prefix}:number")
-            ages = [value for at, day in batch for value in (str(round((now - at) * 1e6)), str(day))]
+            keys = (f"{self._prefix}:sent", f"{self._prefix}:closed", self._day_key())
+            told = [value for name, at, day in batch for value in (name, str(round((now - at) * 1e6)), str(day))]
             known = len(self._unnoted)
             try:
                 async with asyncio.timeout(1.0):
-                    await self._redis.eval(NOTE, len(keys), *keys, str(closed_for), *ages)
+                    await self._redis.eval(NOTE, len(keys), *keys, str(closed_for), *told)
             except (RedisError, OSError, TimeoutError) as error:
                 self._away(now, error)
                 await asyncio.sleep(AWAY_SECONDS)
