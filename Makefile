@@ -22,6 +22,8 @@ lock: ## Resolve the dependencies anew into requirements.lock (hashes, no addres
 	  $(addsuffix /pyproject.toml,$(DISTRIBUTIONS)) requirements-dev.in -o requirements.lock
 	for each in $(DISTRIBUTIONS); do uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  $$each/pyproject.toml -c requirements.lock -o $$each/requirements.lock; done
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  ops/bench/peers/requirements.in -o ops/bench/peers/requirements.lock
 
 ##@ Checks
 fmt: setup ## Format the code

@@ -12,6 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "build" / "bench.json"
 
 
+class PeerMissing(Exception):  # noqa: N818 - says what is missing
+    """A peer cannot be had on this machine; its figures are left as they were."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One measured figure. `peer` is what it was measured against in the same run, in its own unit; None without one."""

@@ -12,6 +12,7 @@ import structlog
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import machine_time
 from trader.app import showing
+from trader.app.collecting import collect_at_rest
 from trader.app.documents import ConfigInvalid
 from trader.app.observing import time_flattening
 from trader.app.sharing import Sharing
@@ -101,6 +102,7 @@ class TraderProcess:
                     return
                 engine, clock = self.assembled.engine, self.assembled.clock
                 beside = {
+                    asyncio.create_task(collect_at_rest(), name="collector"),
                     asyncio.create_task(time_flattening(engine.snapshot, clock, self.telemetry), name="flattening"),
                     asyncio.create_task(self._sharing.run(lambda: engine.is_leader, self.state), name="sharing"),
                 }
