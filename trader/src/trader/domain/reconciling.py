@@ -19,7 +19,7 @@ from trader.domain.records import BracketPlanned, ClosedOutside, ForeignPosition
 from trader.domain.state import Order, Suspicion
 from trader.domain.tags import TagParts, decode_tag
 from trader.domain.turn import Turn
-from trader.domain.updating import find_by_id, find_order, note_foreign, take_row
+from trader.domain.updating import find_by_id, find_order, is_copy, note_foreign, take_row
 from trader.domain.values import InstrumentKey, IntentId, Leg, MachineTime, OrderStatus, Paise, SignalKey
 
 ADOPTED = "adopted"
@@ -30,9 +30,14 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
     differs = _adopt(turn, event.orders)
     seen: set[str] = set()
     foreign_ids: set[str] = set()
+    copies = 0
     for row in event.orders:
         order = find_order(turn, row.tag) or find_by_id(turn, row.order_id)
-        if order is not None:
+        if order is not None and is_copy(order, row):
+            foreign_ids.add(row.order_id)
+            note_foreign(turn, row)
+            copies += row.filled_quantity > 0 or not status_from_broker(row.status).is_terminal
+        elif order is not None:
             seen.add(order.tag)
             differs |= take_row(turn, order, row, trusts_terms=_is_judged(turn, order, event.requested_at))
         elif decode_tag(row.tag) is None:
@@ -44,8 +49,11 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
             if order.tag not in seen:
                 differs |= _judge_absent(turn, order, event.requested_at)
     agreements = 0 if differs else turn.control.agreements + 1
+    if copies > turn.control.copies:
+        turn.announce("duplicate_client_id_seen", copies=copies)
     turn.change_control(
         agreements=agreements,
+        copies=copies,
         book=evolve(turn.control.book, answered_at=turn.now, requested_at=event.requested_at, is_pending=False),
     )
 

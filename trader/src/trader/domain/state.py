@@ -319,6 +319,8 @@ class Control:
     last_positions: PositionsRead | None = None
     suspicion: Suspicion | None = None
     """Position differences that one read showed; a book and a second read make them count."""
+    copies: int = 0
+    """Orders of the broker's book under a tag that another order of ours has: somebody used it a second time."""
     foreign_orders: Mapping[BrokerOrderId, BrokerOrder] = field(default_factory=dict)
     """Working orders of the account that are not ours."""
     foreign_fills: Mapping[BrokerOrderId, int] = field(default_factory=dict)

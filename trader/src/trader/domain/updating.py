@@ -44,6 +44,11 @@ def find_by_id(turn: Turn, order_id: BrokerOrderId) -> Order | None:
     return None
 
 
+def is_copy(order: Order, row: BrokerOrder) -> bool:
+    """Whether a row bears the tag of an order that the broker knows by another id: its fills are none of ours."""
+    return order.order_id is not None and row.order_id != order.order_id
+
+
 def bracket_holding(turn: Turn, order: Order) -> Bracket:
     """The bracket that an order of ours belongs to."""
     bracket = bracket_of(turn.durable, order.intent)
@@ -152,9 +157,9 @@ def on_order_updated(turn: Turn, event: OrderUpdated) -> None:
     """A pushed row, of one of our orders or of somebody else's."""
     row = event.order
     order = find_order(turn, row.tag) or find_by_id(turn, row.order_id)
-    if order is not None:
+    if order is not None and not is_copy(order, row):
         take_row(turn, order, row, trusts_terms=False)
-    elif decode_tag(row.tag) is None:
+    elif order is not None or decode_tag(row.tag) is None:
         note_foreign(turn, row)
     else:
         # Ours by its tag, unknown to the journal: the whole book is needed to adopt it.

@@ -103,7 +103,8 @@ class StateView:
     working_orders: int
     in_doubt_orders: int
     duplicates: int
-    """Pairs of orders that the broker accepted for the same intent, leg and attempt; must be 0."""
+    """Orders beyond the first that the broker accepted for the same intent, leg and attempt, with or without the same tag; a
+    copy that was cancelled unfilled counts no more; must be 0."""
     orphans: int
     """Working exits of brackets that hold nothing."""
     naked: int
@@ -144,7 +145,7 @@ def view(state: EngineState) -> StateView:
         orders_placed=durable.orders_planned,
         working_orders=len(live) - in_doubt,
         in_doubt_orders=in_doubt,
-        duplicates=_duplicates(durable),
+        duplicates=_duplicates(durable) + control.copies,
         orphans=sum(len(watcher.orphans) for watcher in watchers),
         naked=sum(not watcher.is_protected and held_quantity(watcher.bracket) != 0 for watcher in watchers),
         heat=portfolio_heat(brackets),
