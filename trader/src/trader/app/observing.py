@@ -7,7 +7,7 @@ from trader.app.telemetry import TraderTelemetry
 from trader.domain.events import Quote
 from trader.domain.instruments import Instrument
 from trader.domain.values import SECOND, MachineTime
-from trader.engine.ports import Clock, Feed, FeedItem
+from trader.engine.ports import Clock, Feed, FeedAlive, FeedItem
 from trader.engine.settings import Snapshot
 
 FLATTEN_LOOK_SECONDS = 0.02
@@ -45,7 +45,9 @@ class ObservedFeed:
             async for item in stream:
                 if isinstance(item, Quote):
                     self._ticked_at[bucket_of[item.instrument]] = item.at
-                else:
+                elif isinstance(
+                    item, FeedAlive
+                ):  # alone: a stream that connects again and again, and stays mute, is silent
                     self._frame()
                 yield item
         finally:
@@ -64,7 +66,8 @@ class ObservedFeed:
 async def time_flattening(snapshot: Callable[[], Snapshot], clock: Clock, telemetry: TraderTelemetry) -> None:
     """Time each kill from its arrival until flat is proved; a leader only, for it does the flattening.
 
-    A kill that stood already when this process began to lead began elsewhere: it is not timed.
+    A kill that stood already when this process began to lead began elsewhere: its duration is not observed, but while it is
+    not flat it is pending all the same.
     """
     timed: dict[str, MachineTime] = {}
     ended: set[str] = set()
@@ -81,5 +84,6 @@ async def time_flattening(snapshot: Callable[[], Snapshot], clock: Clock, teleme
             if view.kill is not None and view.flat_at is not None:
                 ended.add(kill.kill_id)
                 telemetry.flattened(kill.reason, (clock.machine_time() - started) / SECOND)
+        telemetry.flattening(is_pending=kill is not None and now.is_leader and (view is None or view.flat_at is None))
         led = led or (now.is_leader and view is not None)
         await asyncio.sleep(FLATTEN_LOOK_SECONDS)

@@ -101,6 +101,12 @@ class TraderTelemetry:
             buckets=_FLATTEN,
             registry=registry,
         )
+        self._flattening_since: float | None = None
+        Gauge(
+            "trader_kill_flatten_pending_seconds",
+            "For how long a kill has waited for its proof of flat in this process; 0 when none waits.",
+            registry=registry,
+        ).set_function(self._flattening_seconds)
         self._lag = Histogram(
             "trader_event_loop_lag_seconds", "How late the loop took its clock tick.", buckets=_QUICK, registry=registry
         )
@@ -126,6 +132,10 @@ class TraderTelemetry:
         """How many order requests of this process the broker's limit still counts."""
         since = time.monotonic() - seconds
         return float(sum(1 for at in tuple(self._sent) if at >= since))
+
+    def _flattening_seconds(self) -> float:
+        since = self._flattening_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def _touch(self) -> None:
         """Every label that can occur exists from the start: a rate over an absent series is no zero."""
@@ -190,6 +200,13 @@ class TraderTelemetry:
     def flattened(self, reason: KillReason, seconds: float) -> None:
         """A kill reached flat."""
         self._flatten.labels(reason.value).observe(seconds)
+
+    def flattening(self, *, is_pending: bool) -> None:
+        """Whether a kill waits for its proof now: a histogram never sees what never ends."""
+        if not is_pending:
+            self._flattening_since = None
+        elif self._flattening_since is None:
+            self._flattening_since = time.monotonic()
 
     def lagged(self, seconds: float, waiting: int) -> None:
         """The loop's own pulse."""
