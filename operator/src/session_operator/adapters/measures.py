@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from session_operator.status import Phase
 
+WITHOUT_TRADERS = (Phase.PENDING, Phase.INVALID)
 BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 
 
@@ -35,6 +36,13 @@ class PrometheusMeasures:
             registry=self._registry,
         )
 
+        self._active = Gauge(
+            "operator_session_active",
+            "1 for a session whose traders are deployed, so that one of them must lead; 0 for one that has none yet.",
+            ["namespace", "session"],
+            registry=self._registry,
+        )
+
     def reconciled(self, seconds: float) -> None:
         """Count a look at a session and how long it took."""
         self._duration.observe(seconds)
@@ -47,10 +55,12 @@ class PrometheusMeasures:
         """Show a session's phase."""
         for each in Phase:
             self._phase.labels(namespace, name, each.value).set(each.value == phase)
+        self._active.labels(namespace, name).set(phase not in WITHOUT_TRADERS)
 
     def gone(self, namespace: str, name: str) -> None:
         """Stop showing a session."""
-        self._phase.remove_by_labels({"namespace": namespace, "session": name})
+        for gauge in (self._phase, self._active):
+            gauge.remove_by_labels({"namespace": namespace, "session": name})
 
     def exposition(self) -> bytes:
         """Write the metrics in Prometheus' text format."""
