@@ -39,6 +39,13 @@ KIND = Program("kind", "sigs.k8s.io/kind", "kind")
 HELM = Program("helm", "helm.sh/helm/v3/cmd/helm", "helm")
 KUBECTL = Program("kubernetes", "k8s.io/kubernetes/cmd/kubectl", "kubectl")
 RUNTIME_SHIM = Program("runtime-shim", "runtime-shim", "runtime-shim")
+PROMETHEUS = Program("prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "prometheus")
+PROMTOOL = Program("prometheus", "github.com/prometheus/prometheus/cmd/promtool", "promtool")
+_OPERATOR_COMMANDS = "github.com/prometheus-operator/prometheus-operator/cmd"
+PROMETHEUS_OPERATOR = Program("prometheus-operator", f"{_OPERATOR_COMMANDS}/operator", "operator")
+CONFIG_RELOADER = Program(
+    "prometheus-operator", f"{_OPERATOR_COMMANDS}/prometheus-config-reloader", "prometheus-config-reloader"
+)
 NODE_PROGRAMS = (
     *(
         Program("kubernetes", f"k8s.io/kubernetes/cmd/{name}", name)
@@ -64,6 +71,20 @@ def module_version(go_mod: str, module: str) -> str:
     if found is None:
         raise ClusterError(f"go.mod requires no version of {module}")
     return found.group(1)
+
+
+def prometheus_version() -> str:
+    """Return the release of the pinned Prometheus, as in 3.5.1: its module calls release 3.5.1 v0.305.1."""
+    text = (GO_FOLDER / "prometheus" / "go.mod").read_text()
+    module = module_version(text, "github.com/prometheus/prometheus")
+    minor, patch = module.removeprefix("v0.").split(".")
+    return f"{minor[0]}.{int(minor[1:])}.{patch}"
+
+
+def prometheus_operator_version() -> str:
+    """Return the pinned version of prometheus-operator, as in v0.85.0."""
+    text = (GO_FOLDER / "prometheus-operator" / "go.mod").read_text()
+    return module_version(text, "github.com/prometheus-operator/prometheus-operator")
 
 
 def kubernetes_version() -> str:
@@ -92,6 +113,10 @@ def linker_flags(folder: str) -> str:
         for package in ("chartutil", "lint/rules"):
             stamps[f"helm.sh/helm/v3/pkg/{package}.k8sVersionMajor"] = "1"
             stamps[f"helm.sh/helm/v3/pkg/{package}.k8sVersionMinor"] = minor
+    elif folder == "prometheus":
+        stamps = {"github.com/prometheus/common/version.Version": prometheus_version()}
+    elif folder == "prometheus-operator":
+        stamps = {"github.com/prometheus/common/version.Version": prometheus_operator_version().lstrip("v")}
     return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in stamps.items())])
 
 

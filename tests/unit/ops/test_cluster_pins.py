@@ -1,5 +1,7 @@
 """What decides whether something is built anew."""
 
+import re
+
 import pytest
 
 from ops.cluster import pins
@@ -29,7 +31,8 @@ def test_digest_tells_parts_apart() -> None:
 
 def test_every_program_is_pinned_by_its_module() -> None:
     """Each Go program comes from a folder with a go.mod, and with a go.sum where it requires anything."""
-    for program in (pins.KIND, pins.HELM, pins.KUBECTL, pins.RUNTIME_SHIM, *pins.NODE_PROGRAMS):
+    monitoring = (pins.PROMETHEUS, pins.PROMTOOL, pins.PROMETHEUS_OPERATOR, pins.CONFIG_RELOADER)
+    for program in (pins.KIND, pins.HELM, pins.KUBECTL, pins.RUNTIME_SHIM, *monitoring, *pins.NODE_PROGRAMS):
         folder = pins.GO_FOLDER / program.folder
         assert (folder / "go.mod").is_file()
         assert (folder / "go.sum").is_file() or "require" not in (folder / "go.mod").read_text()
@@ -48,4 +51,14 @@ def test_programs_that_ask_for_their_version_are_stamped_with_it() -> None:
     """kubectl, kubeadm and Helm cannot work right without; the others bring their own."""
     assert f"gitVersion={pins.kubernetes_version()}" in pins.linker_flags("kubernetes")
     assert "chartutil.k8sVersionMinor=3" in pins.linker_flags("helm")
+    assert pins.linker_flags("prometheus").endswith(f"version.Version={pins.prometheus_version()}")
     assert pins.linker_flags("etcd") == "-s -w"
+
+
+def test_a_release_of_prometheus_is_named_after_its_module() -> None:
+    """Module v0.305.1 is release 3.5.1; the operator's resource names the release."""
+    assert re.fullmatch(r"3\.\d+\.\d+", pins.prometheus_version())
+    minor = int(pins.prometheus_version().split(".")[1])
+    assert (
+        f"github.com/prometheus/prometheus v0.3{minor:02d}." in (pins.GO_FOLDER / "prometheus" / "go.mod").read_text()
+    )
