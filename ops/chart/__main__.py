@@ -10,12 +10,12 @@ from ops.cluster.console import answer
 
 @click.group()
 def cli() -> None:
-    """Keep the chart's copies equal to the repository's CRD and profiles."""
+    """Keep the chart's copies equal to the repository's CRD, profiles and alerts."""
 
 
 @cli.command(name="sync")
 def copy() -> None:
-    """Copy the CRD and the profiles into the chart."""
+    """Copy the CRD, the profiles and the alerts into the chart."""
     for path in sync.copy():
         answer(f"updated {path.relative_to(sync.REPOSITORY)}")
 

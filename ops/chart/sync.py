@@ -1,4 +1,4 @@
-"""Copies of repository files that the chart must carry inside itself: the CRD, and the profiles that sessions name.
+"""Copies of repository files that the chart must carry inside itself: the CRD, the profiles that sessions name, the alerts.
 
 Helm reads nothing outside the chart's folder and packs no links, so these are copies; a test fails when one differs.
 """
@@ -17,14 +17,15 @@ def copies() -> dict[Path, Path]:
     crds = {_FILES / "crds" / path.name: path for path in sorted((REPOSITORY / "crds").glob("*.yaml"))}
     written = [path for path in (REPOSITORY / "configs" / name for name in PROFILES) if path.exists()]
     profiles = {_FILES / "profiles" / path.name: path for path in written}
-    return crds | profiles
+    alerts = {_FILES / "monitoring" / "slo_alerts.yml": REPOSITORY / "ops" / "slo_alerts.yml"}
+    return crds | profiles | alerts
 
 
 def differing() -> list[Path]:
     """List the copies that are missing, differ from their source, or have no source any more."""
     wanted = copies()
     wrong = [copy for copy, source in wanted.items() if not copy.exists() or copy.read_bytes() != source.read_bytes()]
-    there = [path for folder in ("crds", "profiles") for path in sorted((_FILES / folder).glob("*.yaml"))]
+    there = [path for folder in ("crds", "profiles", "monitoring") for path in sorted((_FILES / folder).glob("*"))]
     return wrong + [path for path in there if path not in wanted]
 
 
