@@ -46,6 +46,7 @@ from trader.domain.positions import day_profit
 from trader.domain.reading import ask_reads, on_read_failed
 from trader.domain.reconciling import on_book_read, on_positions_read
 from trader.domain.signals import consider
+from trader.domain.spreads import is_blown, sample_spreads
 from trader.domain.state import EngineState, Market
 from trader.domain.states import refresh_state
 from trader.domain.turn import Turn
@@ -86,7 +87,7 @@ def _move_clock(turn: Turn) -> None:
     session = market.session
     if session is None or not session.valid_from <= market_time < session.valid_until:
         session = turn.settings.calendar.session_at(market_time)
-    turn.market = Market(now, market_time, session, market.quotes, market.memory)
+    turn.market = Market(now, market_time, session, market.quotes, market.memory, market.spreads)
 
 
 def _settle(turn: Turn) -> None:
@@ -118,8 +119,11 @@ def _step_quote_in_session(state: EngineState, quote: Quote) -> tuple[EngineStat
     market, key = state.market, quote.instrument
     previous = market.quotes.get(key)
     turn = Turn(state, quote.at, quote.market_time)
+    spreads, spread = market.spreads, market.spreads.get(key)
+    if spread is not None and not spread.is_latched and is_blown(spread, quote):
+        spreads = with_entry(spreads, key, evolve(spread, is_latched=True, calm_samples=0))
     turn.market = Market(
-        quote.at, quote.market_time, market.session, with_entry(market.quotes, key, quote), market.memory
+        quote.at, quote.market_time, market.session, with_entry(market.quotes, key, quote), market.memory, spreads
     )
     concerned = tuple(intent for intent, each in turn.durable.open.items() if each.plan.instrument == key)
     if concerned and not _is_idle(turn):
@@ -166,7 +170,8 @@ def _guard_daily_loss(turn: Turn) -> None:
 
 
 def _on_clock_tick(turn: Turn, event: ClockTick) -> None:
-    """Time passed: what is due is derived after every event anyway."""
+    """Time passed: spreads are sampled by it; what is due is derived after every event anyway."""
+    sample_spreads(turn)
 
 
 def _on_funds_read(turn: Turn, event: FundsRead) -> None:

@@ -14,8 +14,9 @@ from trader.domain.instruments import Instrument
 from trader.domain.journal import bracket_of
 from trader.domain.positions import day_profit, portfolio_heat
 from trader.domain.prices import validate_order_price
-from trader.domain.profiles import PARTS_PER_UNIT, RiskProfile
+from trader.domain.profiles import RiskProfile
 from trader.domain.sizing import Sizing, share_of, size_entry
+from trader.domain.spreads import limits_at, widest
 from trader.domain.state import ForeignPolicy
 from trader.domain.strategies import Intent
 from trader.domain.tags import intent_id
@@ -187,12 +188,19 @@ def _freeze_band(case: Case) -> str:
 
 
 def _spread_blowout(case: Case) -> str:
-    assert case.quote is not None
-    bid, ask = case.quote.bid, case.quote.ask
-    if not bid or not ask:
-        return ""
-    widest = case.quote.last_price * case.turn.settings.tactics.max_spread_ppm // PARTS_PER_UNIT
-    return f"bid {bid} and ask {ask} are more than {widest} apart" if ask - bid > widest else ""
+    quote, instrument, tactics = case.quote, case.instrument, case.turn.settings.tactics
+    assert quote is not None
+    assert instrument is not None
+    spread = quote.ask - quote.bid
+    if not quote.bid or spread < 0:
+        return f"bid {quote.bid} and ask {quote.ask} are no market"
+    normal = case.turn.market.spreads.get(quote.instrument)
+    most = widest(limits_at(quote, instrument, tactics), normal, tactics)
+    if spread > most:
+        return f"bid {quote.bid} and ask {quote.ask} are more than {most} apart"
+    if normal is not None and normal.is_latched:
+        return f"the spread was above {normal.widest}, and is near its normal of {normal.median} for too short a time"
+    return ""
 
 
 def _lot_size(case: Case) -> str:

@@ -108,4 +108,5 @@ def _remember(turn: Turn, key: tuple[str, str], memory: object) -> None:
         market.session,
         market.quotes,
         with_entry(market.memory, key, memory),  # type: ignore[arg-type]
+        market.spreads,
     )

@@ -103,7 +103,22 @@ class Tactics:
     trail_modifications: int = 12
     """Of those, how many a trailing stop may use; the rest belongs to its resizing and to the exit that it becomes."""
     max_spread_ppm: int = 2_000
-    """An entry is denied while bid and ask stand further apart than this part of the price."""
+    """An entry is denied while bid and ask stand further apart than this part of the price, whatever is normal."""
+    max_option_spread_ppm: int = 50_000
+    """The same of options, whose tick alone may be a percent of a small premium."""
+    spread_floor_ticks: int = 4
+    """A spread of so few ticks is never too wide."""
+    spread_blowout_permille: int = 3_000
+    """How many times its normal, in thousandths, a spread must be to deny entries."""
+    spread_calm_permille: int = 2_000
+    """And how near to the normal it must come again, for so many samples in a row:"""
+    spread_calm_samples: int = 3
+    spread_sample_interval: int = 5 * SECOND
+    """Of market time."""
+    spread_window: int = 120
+    """Samples that the normal is the median of: ten minutes."""
+    spread_warm_up: int = 12
+    """Until there are so many, half of the outer limit holds."""
     entry_reserve_per_second: int = 4
     """Calls of each second that entries leave to exits."""
     flatten_seconds: int = 2
@@ -253,6 +268,23 @@ class Suspicion:
 
 @quick
 @dataclass(frozen=True, slots=True)
+class SpreadNormal:
+    """What is known of one instrument's spread today, in paise (`trader.domain.spreads`)."""
+
+    trading_date: str
+    sampled_at: MarketTime
+    samples: tuple[int, ...]
+    """Oldest first."""
+    median: int
+    widest: int
+    """A quote wider than this trips the latch."""
+    is_latched: bool = False
+    calm_samples: int = 0
+    """Samples in a row near the normal, while it is latched."""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
 class Market:
     """What changes with every tick."""
 
@@ -262,6 +294,7 @@ class Market:
     quotes: Mapping[InstrumentKey, Quote]
     memory: Mapping[tuple[str, InstrumentKey], Memory]
     """What each strategy remembers of each instrument."""
+    spreads: Mapping[InstrumentKey, SpreadNormal]
 
 
 @quick
@@ -347,5 +380,5 @@ class EngineState:
 
 def initial_state(settings: EngineSettings) -> EngineState:
     """The state of a process that has heard nothing yet: PAPER, no standing, no book."""
-    market = Market(now=MachineTime(0), market_time=MarketTime(0), session=None, quotes={}, memory={})
+    market = Market(now=MachineTime(0), market_time=MarketTime(0), session=None, quotes={}, memory={}, spreads={})
     return EngineState(settings=settings, durable=Durable(), market=market, control=Control())
