@@ -12,20 +12,23 @@ from trader.domain.prices import (
     stop_limit_price,
     validate_order_price,
     within_band,
+    within_protection,
 )
 from trader.domain.values import Paise, Side
 
 PRICES = st.integers(-1_000_000, 10_000_000)
 
 
-@given(PRICES, st.integers(1, 5_000_000), st.integers(0, 100_000))
-def test_a_clamped_price_is_always_acceptable(price: int, reference: int, ppm: int) -> None:
-    """Whatever comes in, what comes out lies on the tick and inside the circuit when the protection meets it."""
+@given(PRICES, st.integers(2_160_000, 2_640_000), st.sampled_from(list(Side)))
+def test_i37_a_clamped_price_is_always_acceptable(price: int, reference: int, side: Side) -> None:
+    """Whatever comes in, what comes out lies on the tick, inside the circuit, and inside the protection when it is asked for."""
     instrument = nifty()
-    clamped = clamp_price(price, instrument)
-    assert validate_order_price(clamped, instrument) == ""
-    protected = clamp_price(price, instrument, reference, ppm)
-    assert protected % instrument.tick_size == 0
+    assert validate_order_price(clamp_price(price, instrument), instrument) == ""
+
+    protected = clamp_price(price, instrument, reference)
+
+    assert validate_order_price(protected, instrument) == ""
+    assert within_protection(side, protected, instrument, reference)
 
 
 @given(PRICES, st.sampled_from([5, 10, 20, 7]))
@@ -54,9 +57,35 @@ def test_each_fault_of_a_price_is_named() -> None:
 
 
 def test_the_protection_binds_before_the_circuit() -> None:
-    """Within 2.5 % of the last price, whatever was wanted."""
-    assert clamp_price(1, nifty(), 2_400_000, 25_000) == 2_340_000
-    assert clamp_price(9_999_999, nifty(), 2_400_000, 25_000) == 2_460_000
+    """Futures within 2 % of the reference, options within 40 % or, below 50 rupees, within 20 rupees."""
+    assert clamp_price(1, nifty(), 2_400_000) == 2_352_000
+    assert clamp_price(9_999_999, nifty(), 2_400_000) == 2_448_000
+    option = nifty(kind="CE", tick_size=Paise(5), lower_circuit=Paise(5), upper_circuit=Paise(100_000))
+    assert clamp_price(99_999, option, 10_000) == 14_000
+    assert clamp_price(99_999, option, 5_000) == 7_000
+    assert clamp_price(1, option, 5_000) == 3_000
+
+
+def test_only_paying_too_much_is_refused() -> None:
+    """A BUY far below and a SELL far above the reference only rest; an unknown reference lets nothing pass."""
+    assert within_protection(Side.BUY, 2_300_000, nifty(), 2_400_000)
+    assert within_protection(Side.SELL, 2_500_000, nifty(), 2_400_000)
+    assert not within_protection(Side.BUY, 2_448_010, nifty(), 2_400_000)
+    assert not within_protection(Side.SELL, 2_351_990, nifty(), 2_400_000)
+    assert not within_protection(Side.BUY, 1, nifty(), 0)
+
+
+@given(
+    trigger=st.integers(216_100, 263_900).map(lambda ticks: ticks * 10),
+    side=st.sampled_from(list(Side)),
+    ticks=st.integers(0, 20_000),
+    ppm=st.integers(0, 100_000),
+)
+def test_a_stop_survives_the_check_at_its_trigger(trigger: int, side: Side, ticks: int, ppm: int) -> None:
+    """With the market at its trigger its limit lies inside the protection, however far beyond it was wanted."""
+    limit = stop_limit_price(side, trigger, nifty(), ticks, ppm)
+
+    assert within_protection(side, limit, nifty(), trigger)
 
 
 def test_beyond_makes_an_order_trade_sooner() -> None:

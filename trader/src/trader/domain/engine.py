@@ -45,6 +45,7 @@ from trader.domain.obligations import meet_obligations
 from trader.domain.positions import day_profit
 from trader.domain.reading import ask_reads, on_read_failed
 from trader.domain.reconciling import on_book_read, on_positions_read
+from trader.domain.references import sample_references
 from trader.domain.signals import consider
 from trader.domain.spreads import is_blown, sample_spreads
 from trader.domain.state import EngineState, Market
@@ -87,7 +88,7 @@ def _move_clock(turn: Turn) -> None:
     session = market.session
     if session is None or not session.valid_from <= market_time < session.valid_until:
         session = turn.settings.calendar.session_at(market_time)
-    turn.market = Market(now, market_time, session, market.quotes, market.memory, market.spreads)
+    turn.market = Market(now, market_time, session, market.quotes, market.memory, market.spreads, market.references)
 
 
 def _settle(turn: Turn) -> None:
@@ -122,9 +123,8 @@ def _step_quote_in_session(state: EngineState, quote: Quote) -> tuple[EngineStat
     spreads, spread = market.spreads, market.spreads.get(key)
     if spread is not None and not spread.is_latched and is_blown(spread, quote):
         spreads = with_entry(spreads, key, evolve(spread, is_latched=True, calm_samples=0))
-    turn.market = Market(
-        quote.at, quote.market_time, market.session, with_entry(market.quotes, key, quote), market.memory, spreads
-    )
+    quotes = with_entry(market.quotes, key, quote)
+    turn.market = Market(quote.at, quote.market_time, market.session, quotes, market.memory, spreads, market.references)
     concerned = tuple(intent for intent, each in turn.durable.open.items() if each.plan.instrument == key)
     if concerned and not _is_idle(turn):
         _note_triggers(turn, quote)
@@ -170,7 +170,8 @@ def _guard_daily_loss(turn: Turn) -> None:
 
 
 def _on_clock_tick(turn: Turn, event: ClockTick) -> None:
-    """Time passed: spreads are sampled by it; what is due is derived after every event anyway."""
+    """Time passed: prices and spreads are sampled by it; what is due is derived after every event anyway."""
+    sample_references(turn)
     sample_spreads(turn)
 
 

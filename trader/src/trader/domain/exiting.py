@@ -6,10 +6,12 @@ into the exit by modify, which saves a call and never leaves two exits side by s
 is filled, so an exit cannot overshoot; a reversal that happens all the same is closed by the same loop from the other side.
 """
 
-from trader.domain.brackets import entry_price, live_orders
+from trader.domain.brackets import entry_price, live_orders, refusals_in_a_row
 from trader.domain.doubt import Presence, presence
+from trader.domain.events import Quote
 from trader.domain.prices import beyond, clamp_price
 from trader.domain.protecting import cancel_wants, may_attempt, tradable
+from trader.domain.references import reference_price
 from trader.domain.state import Bracket, Order, Track
 from trader.domain.turn import Turn
 from trader.domain.values import Leg, MachineTime, OrderStatus, OrderType, Paise, Side
@@ -93,7 +95,22 @@ def exit_price(turn: Turn, bracket: Bracket, side: Side) -> Paise:
     tactics = turn.settings.tactics
     doublings = min(exit_tries(bracket), _MOST_DOUBLINGS)
     wanted = beyond(side, touch, tactics.exit_step_ticks << doublings, instrument.tick_size)
-    return clamp_price(wanted, instrument, quote.last_price if quote else 0, tactics.price_protection_ppm)
+    return clamp_price(wanted, instrument, _reference(turn, bracket, quote))
+
+
+def _reference(turn: Turn, bracket: Bracket, quote: Quote | None) -> int:
+    """What the exit's limit is protected from: the price that trades now, until the exchange refuses it; then its reference.
+
+    In a jump the reference lags behind, and a limit inside its range would not trade; whether ours equals the exchange's own is
+    known only from its refusals.
+    """
+    if quote is None:
+        return 0
+    orders = bracket.orders.values()
+    is_refused = refusals_in_a_row(bracket, Leg.EXIT) > 0 or any(
+        turn.track(order).mutation_refusals for order in orders if not order.status.is_terminal
+    )
+    return reference_price(turn, quote.instrument) if is_refused else quote.last_price
 
 
 def exit_tries(bracket: Bracket) -> int:

@@ -13,8 +13,9 @@ from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.journal import bracket_of
 from trader.domain.positions import day_profit, portfolio_heat
-from trader.domain.prices import validate_order_price
+from trader.domain.prices import validate_order_price, within_protection
 from trader.domain.profiles import RiskProfile
+from trader.domain.references import reference_price
 from trader.domain.sizing import Sizing, share_of, size_entry
 from trader.domain.spreads import limits_at, widest
 from trader.domain.state import ForeignPolicy
@@ -183,6 +184,10 @@ def _freeze_band(case: Case) -> str:
         problem = validate_order_price(price, case.instrument)
         if problem:
             return problem
+    entry, key = case.intent.entry_price, case.intent.instrument
+    reference = reference_price(case.turn, key)
+    if not within_protection(case.intent.side, entry, case.instrument, reference):
+        return f"entry {entry} is beyond the price protection around the reference {reference}"
     lot, freeze = case.instrument.lot_size, case.instrument.freeze_quantity
     return f"freeze quantity {freeze} is below one lot of {lot}" if freeze and freeze < lot else ""
 

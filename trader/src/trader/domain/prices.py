@@ -1,12 +1,20 @@
-"""Prices that an exchange accepts: on the tick, inside the circuit, near enough to the last trade.
+"""Prices that an exchange accepts: on the tick, inside the circuit, near enough to the reference price.
 
-Circuit limits come with each instrument (`lower_circuit_limit`, `upper_circuit_limit` of /quote); the limit price protection of
-index futures rejects beyond 3 % of a reference price (support.zerodha.com, "price out of LPP range"). Integer paise throughout.
+Circuit limits come with each instrument (`lower_circuit_limit`, `upper_circuit_limit` of /quote). Limit price protection refuses a
+BUY far above and a SELL far below a reference price, and cancels a stop whose limit is out there when it triggers
+(support.zerodha.com, "price out of LPP range"). Integer paise throughout.
 """
 
 from trader.domain.instruments import Instrument
 from trader.domain.profiles import PARTS_PER_UNIT
 from trader.domain.values import Paise, Side
+
+# Futures: Zerodha says 3 % of the reference, Geojit's table 2 % for index futures; the tighter holds for us.
+_FUTURE_PPM = 20_000
+# Options: 40 % of a premium above 50 rupees, else 20 rupees (support.zerodha.com, price out of LPP range).
+_OPTION_PPM, _SMALL_PREMIUM, _SMALL_REACH = 400_000, 5_000, 2_000
+# Cash has circuits only; so near to the last price no limit of ours needs to be further.
+_CASH_PPM = 25_000
 
 
 def round_down(price: int, tick: int) -> Paise:
@@ -24,8 +32,20 @@ def within_band(price: int, instrument: Instrument) -> bool:
     return 0 < instrument.lower_circuit <= price <= instrument.upper_circuit
 
 
+def protection_reach(kind: str, reference: int) -> int:
+    """How far from the reference price a limit may stand on its own side, in paise; 0 for an unknown reference."""
+    if kind in ("CE", "PE"):
+        return _SMALL_REACH if 0 < reference <= _SMALL_PREMIUM else reference * _OPTION_PPM // PARTS_PER_UNIT
+    return reference * (_FUTURE_PPM if kind == "FUT" else _CASH_PPM) // PARTS_PER_UNIT
+
+
+def within_protection(side: Side, price: int, instrument: Instrument, reference: int) -> bool:
+    """Whether limit price protection lets this limit pass: only what pays too much is refused. An unknown reference lets none."""
+    return (price - reference) * side.sign <= protection_reach(instrument.kind, reference) and reference > 0
+
+
 def validate_order_price(price: int, instrument: Instrument) -> str:
-    """Why the exchange would refuse this price; empty when it would not."""
+    """Why the exchange would refuse this price, wherever the market is; empty when it would not."""
     if price <= 0:
         return f"price must be above 0, was {price}"
     if price % instrument.tick_size:
@@ -37,7 +57,7 @@ def validate_order_price(price: int, instrument: Instrument) -> str:
     return ""
 
 
-def clamp_price(price: int, instrument: Instrument, reference: int = 0, protection_ppm: int = 0) -> Paise:
+def clamp_price(price: int, instrument: Instrument, reference: int = 0) -> Paise:
     """The nearest price on the tick that the circuit, and the protection around a reference price, allow.
 
     Unknown limits (0) do not bind: an exit goes out at its best price rather than not at all.
@@ -48,8 +68,8 @@ def clamp_price(price: int, instrument: Instrument, reference: int = 0, protecti
         lowest = max(lowest, round_up(instrument.lower_circuit, tick))
     if instrument.upper_circuit:
         highest = round_down(instrument.upper_circuit, tick)
-    if reference and protection_ppm:
-        reach = reference * protection_ppm // PARTS_PER_UNIT
+    if reference:
+        reach = protection_reach(instrument.kind, reference)
         lowest = max(lowest, round_up(reference - reach, tick))
         protected = round_down(reference + reach, tick)
         highest = min(highest, protected) if highest else protected
@@ -65,7 +85,10 @@ def beyond(side: Side, price: int, ticks: int, tick: int) -> int:
 
 
 def stop_limit_price(side: Side, trigger: int, instrument: Instrument, ticks: int, ppm: int) -> Paise:
-    """The limit of a stop order: far enough beyond its trigger to trade through a fast market, inside the circuit."""
+    """The limit of a stop order: far enough beyond its trigger to trade through a fast market, inside the circuit.
+
+    It is checked when the stop triggers: then the market is at the trigger, so protection is reckoned from there.
+    """
     reach = max(ticks * instrument.tick_size, trigger * ppm // PARTS_PER_UNIT)
     wanted = trigger + reach if side is Side.BUY else trigger - reach
-    return clamp_price(wanted, instrument)
+    return clamp_price(wanted, instrument, trigger)

@@ -109,4 +109,5 @@ def _remember(turn: Turn, key: tuple[str, str], memory: object) -> None:
         market.quotes,
         with_entry(market.memory, key, memory),  # type: ignore[arg-type]
         market.spreads,
+        market.references,
     )

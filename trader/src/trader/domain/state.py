@@ -93,8 +93,6 @@ class Tactics:
     stop_limit_ticks: int = 20
     stop_limit_ppm: int = 5_000
     """The limit of a stop stands this far beyond its trigger, whichever is more (0.5 %)."""
-    price_protection_ppm: int = 25_000
-    """Limits stay this near the last price: index futures reject beyond 3 % (support.zerodha.com, price-out-of-lpp-range)."""
     stop_attempts: int = 3
     """Refusals of a stop in a row after which the bracket is closed instead."""
     target_attempts: int = 3
@@ -283,6 +281,14 @@ class SpreadNormal:
     """Samples in a row near the normal, while it is latched."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Last prices of the last half minute, with the market time of each, oldest first; never empty."""
+
+    samples: tuple[tuple[MarketTime, int], ...]
+    average: int
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class Market:
@@ -295,6 +301,7 @@ class Market:
     memory: Mapping[tuple[str, InstrumentKey], Memory]
     """What each strategy remembers of each instrument."""
     spreads: Mapping[InstrumentKey, SpreadNormal]
+    references: Mapping[InstrumentKey, Reference]
 
 
 @quick
@@ -380,5 +387,7 @@ class EngineState:
 
 def initial_state(settings: EngineSettings) -> EngineState:
     """The state of a process that has heard nothing yet: PAPER, no standing, no book."""
-    market = Market(now=MachineTime(0), market_time=MarketTime(0), session=None, quotes={}, memory={}, spreads={})
+    market = Market(
+        now=MachineTime(0), market_time=MarketTime(0), session=None, quotes={}, memory={}, spreads={}, references={}
+    )
     return EngineState(settings=settings, durable=Durable(), market=market, control=Control())
