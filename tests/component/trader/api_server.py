@@ -13,6 +13,14 @@ LEASE = "/apis/coordination.k8s.io/v1/namespaces/desk/leases"
 SESSIONS = "/apis/tradeops.dev/v1alpha1/namespaces/desk/tradingsessions"
 
 
+class Watch(queue.Queue[dict[str, Any] | None]):
+    """The events of one open watch."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+
 class ApiServer:
     """Objects by path; every write makes a version and reaches the open watches."""
 
@@ -26,7 +34,7 @@ class ApiServer:
         self.statuses: list[int | None] = []
         """Answers to give instead of the real ones, in order; 0 hangs, None is the real one."""
         self.requests: list[str] = []
-        self.watches: list[queue.Queue[dict[str, Any] | None]] = []
+        self.watches: list[Watch] = []
         self._hanging = threading.Event()
         handler = type("Handler", (_Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -51,13 +59,14 @@ class ApiServer:
         stored: dict[str, Any] = json.loads(json.dumps(body))
         stored["metadata"]["resourceVersion"] = str(self.version)
         self.objects[path] = stored
-        self.tell({"type": kind, "object": stored})
+        self.tell({"type": kind, "object": stored}, path)
         return stored
 
-    def tell(self, event: dict[str, Any] | None) -> None:
-        """Send an event to each watch; None ends them."""
+    def tell(self, event: dict[str, Any] | None, path: str = "") -> None:
+        """Send an event to each watch, or to those that see this path; None ends them."""
         for each in self.watches:
-            each.put(event)
+            if not path or path.startswith(each.path):
+                each.put(event)
 
     def hang(self) -> None:
         self._hanging.wait(10)
@@ -78,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._is_disturbed():
             return
         if "watch" in query:
-            self._watch()
+            self._watch(path)
         elif path in (LEASE, SESSIONS):
             items = [each for key, each in self.api.objects.items() if key.startswith(path)]
             self._answer(200, {"metadata": {"resourceVersion": str(self.api.version)}, "items": items})
@@ -132,8 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, {"message": "as the test wishes"})
         return True
 
-    def _watch(self) -> None:
-        events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    def _watch(self, path: str) -> None:
+        events = Watch(path)
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from trader.adapters.sql.connecting import make_engine
-from trader.adapters.sql.migrating import upgrade
+from trader.adapters.sql.migrating import newest, revision, upgrade
 from trader.adapters.sql.tables import metadata
 from trader.engine.ports import StoreAway
 
@@ -33,6 +35,25 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url: str) -> 
     upgrade(url)
 
     assert differences(url) == []
+
+
+def test_a_database_that_is_up_to_date_needs_no_alembic(url: str) -> None:
+    """Loading it is a tenth of a restart; a fresh interpreter that finds nothing to do has not loaded it."""
+    script = (
+        "import sys; from trader.adapters.sql.migrating import newest, revision, upgrade\n"
+        "upgrade(sys.argv[1]); assert revision(sys.argv[1]) == newest()\n"
+        "assert not [name for name in sys.modules if name.startswith('alembic')]"
+    )
+    done = subprocess.run([sys.executable, "-c", script, url], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_newest_revision_is_alembic_s_own_head(tmp_path: Path) -> None:
+    """Read from the files' text, equal to what Alembic makes of them; an empty database stands at none."""
+    config = Config()
+    config.set_main_option("script_location", "trader.adapters.sql:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == newest()
+    assert revision(f"sqlite:///{tmp_path / 'empty.db'}") is None
 
 
 def alembic(url: str, *arguments: str) -> "subprocess.Popen[str]":

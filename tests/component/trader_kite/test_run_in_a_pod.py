@@ -46,11 +46,11 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def pod(
-    directory: Path, port: int, session: str = SESSION, **environment: str
+    directory: Path, port: int, session: str = SESSION, kubeconfig: str = KUBECONFIG, **environment: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The trader as the operator starts it, with mounts in a directory."""
     (directory / "session.yaml").write_text(session)
-    (directory / "kubeconfig").write_text(KUBECONFIG)
+    (directory / "kubeconfig").write_text(kubeconfig)
     mounts = {
         "KUBECONFIG": str(directory / "kubeconfig"),
         "TRADER_CREDENTIALS": str(directory / "credentials"),
@@ -93,7 +93,10 @@ async def readiness(port: int, expected: str) -> httpx.Response:
 
 
 async def test_what_is_missing_is_waited_for_in_words(tmp_path: Path) -> None:
-    """First the Secret of the database, then the database, then the broker: alive, not ready, and ended by SIGTERM with 0."""
+    """First the Secret of the database, then the database: alive, not ready, and ended by SIGTERM with 0.
+
+    The broker is not waited for: a standby does not ask it.
+    """
     port = free_port()
     async with pod(tmp_path, port) as process:
         answer = await readiness(port, "database/url")

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from trader.adapters.kite.clock import KitesimClock
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import machine_time
 from trader.app import showing
@@ -45,7 +46,7 @@ class TraderProcess:
         self.failure: Exception | None = None
         """What kept it from starting at all."""
         self.ended = asyncio.Event()
-        self._sharing = Sharing(chosen.settings.redis / "url", chosen.account)
+        self._sharing = Sharing(chosen.settings.redis / "url", chosen.account, self._seen)
         self._doors = doors
         self._patient = patient
         self._stopping = asyncio.Event()
@@ -141,6 +142,13 @@ class TraderProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
         return None
+
+    def _seen(self, leader_state: dict[str, Any]) -> None:
+        """A standby does not ask the simulator for the time: its leader tells."""
+        clock = self.assembled.clock if self.assembled is not None else None
+        told = leader_state.get("marketTime")
+        if isinstance(clock, KitesimClock) and isinstance(told, int):
+            clock.estimate(MarketTime(told))
 
     # --- what the outside asks ---
 

@@ -17,10 +17,12 @@ SHARE_SECONDS = 1.0
 class Sharing:
     """`leader_state` is what a standby last saw of its leader; None when it saw nothing lately."""
 
-    def __init__(self, url_file: Path, account: str) -> None:
+    def __init__(self, url_file: Path, account: str, seen: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+        """`seen` is told each picture that a standby reads."""
         self.leader_state: dict[str, Any] | None = None
         self._url_file = url_file
         self._account = account
+        self._seen = seen
         self._is_away = False
 
     async def run(self, is_leader: Callable[[], bool], state: Callable[[], dict[str, Any]]) -> None:
@@ -48,6 +50,8 @@ class Sharing:
                 await live.publish(state())
             else:
                 self.leader_state = await live.read()
+                if self.leader_state is not None:
+                    self._seen(self.leader_state)
         except LiveStateAway as away:
             self.leader_state = None
             if not self._is_away:

@@ -24,6 +24,7 @@ from trader.adapters.kite.credentials import (
     TokenSource,
     read_credential,
 )
+from trader.adapters.kite.link import KiteLink
 from trader.adapters.kite.rest import KiteRest
 from trader.adapters.kite.stream import KITE_STREAM, KiteStream
 from trader.adapters.order_budget import OrderBudget
@@ -127,12 +128,15 @@ async def assemble(
     """
     settings = chosen.settings
     store = await _store(settings, chosen.account, closing)
-    clock = await _clock(settings, closing)
+    clock = _clock(settings)
     gate = OrderGate(clock.machine_time)
     session = Session(_token_source(settings))
     broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=settings.session.broker.url)
     closing.callback(broker.close)
-    await _prove_token(broker)
+    link = KiteLink(broker, clock if isinstance(clock, KitesimClock) else None)
+    closing.push_async_callback(link.close)
+    if not settings.in_cluster:  # nobody stands by: whatever is wrong at the broker is said before the engine starts
+        await _prove(link, broker)
     if settings.session.broker.type == "Kite":
         _beside(closing, _follow_secret(session), "secret")
     budget = _order_budget(chosen, clock)
@@ -152,6 +156,7 @@ async def assemble(
             telemetry=telemetry,
             watch=doors.watch,
             preflight=preflight,
+            link=link,
         ),
         trading_domain(chosen.domain),
         end_process=doors.end_process,
@@ -229,21 +234,17 @@ def _read_url(path: Path) -> str:
         raise Unready(str(missing)) from missing
 
 
-async def _clock(settings: Settings, closing: contextlib.AsyncExitStack) -> KitesimClock | SystemClock:
+def _clock(settings: Settings) -> KitesimClock | SystemClock:
     url = settings.session.broker.url
-    if url is None:
-        return SystemClock()
-    clock = KitesimClock(url, settings.credentials / "control_token")
-    try:
-        await clock.start()
-    except OSError as error:
-        raise Unready(f"the broker cannot be used: {error}") from error
-    _beside(closing, clock.follow(), "market-clock")
-    return clock
+    return SystemClock() if url is None else KitesimClock(url, settings.credentials / "control_token")
 
 
-async def _prove_token(broker: KiteRest) -> None:
+async def _prove(link: KiteLink, broker: KiteRest) -> None:
     """A token that is refused is found out here, in words; a broker that is only slow is not waited for."""
+    try:
+        await link.open()
+    except Outcome as failure:
+        raise Unready(f"the broker does not answer: {failure}") from failure
     try:
         await broker.warm()
     except TokenDead as dead:

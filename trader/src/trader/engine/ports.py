@@ -99,6 +99,18 @@ class Broker(Protocol):
     async def instruments(self, underlyings: Sequence[str], kinds: Sequence[str]) -> tuple[Instrument, ...]: ...
 
 
+class BrokerLink(Protocol):
+    """What only a leader holds open: a standby has no socket at the broker."""
+
+    async def open(self) -> None:
+        """Called when the Lease is won. Raises `Outcome`: this process cannot lead now."""
+        ...
+
+    async def close(self) -> None:
+        """Called when leadership ends, if the process lives on."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FeedUp:
     """The stream is connected and subscribed."""

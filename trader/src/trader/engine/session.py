@@ -23,7 +23,7 @@ from trader.engine.emergency import EmergencyJournal
 from trader.engine.kills import KillDesk
 from trader.engine.leading import Signal
 from trader.engine.loop import Leadership, LoopPorts
-from trader.engine.ports import KillRow, StoreAway, Wishes
+from trader.engine.ports import KillRow, Outcome, StoreAway, Wishes
 from trader.engine.reporting import annotations, news
 from trader.engine.settings import ElectorHandle, Ending, EnginePorts, EngineSettings, Snapshot
 from trader.engine.taking import Take, take_over
@@ -236,12 +236,16 @@ class TradingEngine(Generic[State]):
         leading.cancel()
         await asyncio.wait({leading})
         self._leadership = None
+        if self._ports.link is not None:
+            await self._ports.link.close()
         if ending is not Ending.LOST:
             await self._release(pause)
         return ending
 
     async def _take_and_lead(self) -> None:
         try:
+            if self._ports.link is not None:
+                await self._ports.link.open()
             taken = await take_over(
                 Take(self._settings.account, self._settings.identity.holder),
                 domain=self._domain,
@@ -254,6 +258,10 @@ class TradingEngine(Generic[State]):
         except StoreAway as failure:
             self._message = f"won the Lease, but the database gave no epoch: {failure}"
             log.warning("epoch_unavailable", reason=str(failure), pause_seconds=NO_EPOCH_PAUSE_SECONDS)
+            return
+        except Outcome as failure:
+            self._message = f"won the Lease, but the broker does not answer: {failure}"
+            log.warning("broker_unavailable", reason=str(failure), pause_seconds=NO_EPOCH_PAUSE_SECONDS)
             return
 
         kill = self._desk.standing

@@ -11,7 +11,18 @@ from trader.domain.views import StateView
 from trader.engine.gate import OrderGate
 from trader.engine.leading import Identity
 from trader.engine.leases import LeaseTimes
-from trader.engine.ports import Broker, Clock, Feed, KillRow, LeaseClient, Preflight, SessionWatch, Store, Telemetry
+from trader.engine.ports import (
+    Broker,
+    BrokerLink,
+    Clock,
+    Feed,
+    KillRow,
+    LeaseClient,
+    Preflight,
+    SessionWatch,
+    Store,
+    Telemetry,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class EnginePorts:
     lease: LeaseClient
     telemetry: Telemetry
     watch: SessionWatch | None = None
+    link: BrokerLink | None = None
+    """None: the broker is reached without one."""
     preflight: Preflight | None = None
 
 

@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import structlog
-from kiteconnect import KiteConnect
 
+from trader.adapters.kite.official import KiteConnect
 from trader.adapters.kite.outcomes import outcome_of
 from trader.adapters.kite.transport import GatedAdapter, Wire, carried_by
 from trader.engine.ports import GateClosed, Outcome, Unknown
@@ -79,6 +79,10 @@ class Lane:
         if not nothing_left:
             loop.call_later(LATE_SECONDS, wire.hang_up)
         return nothing_left
+
+    def let_go(self) -> None:
+        """Close the connections that nobody uses; the next call makes a new one."""
+        self._client.reqsession.close()
 
     def close(self) -> None:
         """Let running calls end by themselves; nothing new is taken."""

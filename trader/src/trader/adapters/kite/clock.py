@@ -23,13 +23,18 @@ ANSWER_SECONDS: Final = 2.0
 
 
 class KitesimClock:
-    """Follows a simulator's clock: `start()` before anything reads it, `follow()` as a task beside."""
+    """Follows a simulator's clock: `start()` before anything decides by it, `follow()` as a task beside.
+
+    Before that it says what it was told (`estimate`), or else the wall clock's time: good enough for a standby, which asks the
+    simulator nothing and decides nothing by market time.
+    """
 
     def __init__(self, url: str, control_token_file: Path | None = None) -> None:
         self._url = f"{url.rstrip('/')}/sim/clock"
         self._control_token_file = control_token_file
         self._reference: tuple[int, int, float] | None = None
         self._latest = 0
+        self._estimate: int | None = None
         self._heard_at: int | None = None
 
     def machine_time(self) -> MachineTime:
@@ -38,14 +43,16 @@ class KitesimClock:
 
     def market_time(self) -> MarketTime:
         """What the simulator's clock shows now, estimated since the last poll."""
-        assert self._reference is not None, "start() was not awaited"
+        if self._reference is None:
+            return MarketTime(self._estimate if self._estimate is not None else time.time_ns())
         machine, market, speed = self._reference
         self._latest = max(self._latest, market + int((machine_time() - machine) * speed))
         return MarketTime(self._latest)
 
     def wall_time(self, at: MarketTime) -> int:
         """Unix nanoseconds, by the simulator's speed as it is now."""
-        assert self._reference is not None, "start() was not awaited"
+        if self._reference is None:
+            return time.time_ns()
         speed = self._reference[2]
         ago = (self.market_time() - at) / speed if speed else 0
         return time.time_ns() - round(ago)
@@ -55,17 +62,28 @@ class KitesimClock:
         """How long ago the simulator last answered."""
         return float("inf") if self._heard_at is None else (machine_time() - self._heard_at) / 1e9
 
+    def estimate(self, market_time: MarketTime) -> None:
+        """What somebody else, who follows the simulator, says it shows."""
+        self._estimate = market_time
+
     async def start(self) -> None:
         """Hear the simulator once.
 
         Raises:
             OSError: it does not answer; the message says where it was looked for.
         """
+        self._latest = 0
         async with self._http() as http:
             await self._hear(http)
 
     async def follow(self) -> None:
         """Hear it again and again, until cancelled; while it is away the last speed carries on."""
+        try:
+            await self._follow()
+        finally:
+            self._estimate, self._reference, self._heard_at = self.market_time(), None, None
+
+    async def _follow(self) -> None:
         async with self._http() as http:
             silent = False
             while True:

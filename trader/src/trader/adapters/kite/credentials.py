@@ -15,8 +15,8 @@ from typing import Final, Protocol
 
 import httpx
 import structlog
-from kiteconnect import KiteConnect
 
+from trader.adapters.kite.official import KiteConnect
 from trader.engine.ports import TokenDead, Unknown
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,7 @@ out" has been served with code 400 while the order filled later (kite.trade/foru
 
 from typing import Final
 
-from kiteconnect.exceptions import KiteException
-
+from trader.adapters.kite.official import KiteException
 from trader.adapters.kite.transport import NothingLeft, Wire
 from trader.engine.ports import GateClosed, Outcome, RateLimited, Refused, TokenDead, Unknown
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import structlog
-from kiteconnect import KiteConnect
 
 from trader.adapters.kite import instruments as master
 from trader.adapters.kite.client import Lane
 from trader.adapters.kite.credentials import CredentialsMissing, Session, Token
 from trader.adapters.kite.instruments import FreezeTable, MasterRow
 from trader.adapters.kite.money import paise, rupees
+from trader.adapters.kite.official import KiteConnect
 from trader.adapters.kite.rows import Row, broker_order, broker_position
 from trader.adapters.kite.transport import Gate, Wire
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
@@ -176,6 +176,11 @@ class KiteRest:
             Outcome: see `Broker`.
         """
         await self._with_token(self._orders, lambda kite: kite.profile(), None)
+
+    def let_go(self) -> None:
+        """Close the connections that nobody uses."""
+        self._orders.let_go()
+        self._reads.let_go()
 
     def close(self) -> None:
         """Take no more calls."""
