@@ -30,6 +30,7 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
     differs = _adopt(turn, event.orders)
     seen: set[str] = set()
     foreign_ids: set[str] = set()
+    elsewhere = 0
     copies = 0
     for row in event.orders:
         order = find_order(turn, row.tag) or find_by_id(turn, row.order_id)
@@ -40,7 +41,9 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
         elif order is not None:
             seen.add(order.tag)
             differs |= take_row(turn, order, row, trusts_terms=_is_judged(turn, order, event.requested_at))
-        elif decode_tag(row.tag) is None:
+            continue
+        elsewhere += 1
+        if decode_tag(row.tag) is None:
             foreign_ids.add(row.order_id)
             note_foreign(turn, row)
     _forget_foreign(turn, foreign_ids)
@@ -54,6 +57,7 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
     turn.change_control(
         agreements=agreements,
         copies=copies,
+        orders_elsewhere=elsewhere,
         book=evolve(turn.control.book, answered_at=turn.now, requested_at=event.requested_at, is_pending=False),
     )
 
@@ -233,15 +237,24 @@ def _accept_position(turn: Turn, instrument: InstrumentKey, quantity: int) -> No
     """Somebody else traded: what closes our position closes our brackets, the rest is foreign (rule 8)."""
     ours = our_positions(turn.durable).get(instrument, 0)
     foreign = turn.durable.foreign.get(instrument, 0)
-    delta = quantity - ours - foreign
-    if ours * delta < 0:
-        sign = 1 if ours > 0 else -1
-        to_close = min(abs(delta), abs(ours))
-        delta += sign * to_close
-        _close_outside(turn, instrument, sign, to_close)
-    if delta:
-        turn.record(ForeignPosition(turn.market_time, instrument, foreign + delta))
-        turn.announce("foreign_position_seen", instrument=instrument, quantity=foreign + delta)
+    to_close = _closed_of_ours(ours, foreign, quantity - ours - foreign)
+    if to_close:
+        _close_outside(turn, instrument, 1 if ours > 0 else -1, to_close)
+    theirs = quantity - our_positions(turn.durable).get(instrument, 0)
+    if theirs != foreign:
+        turn.record(ForeignPosition(turn.market_time, instrument, theirs))
+        turn.announce("foreign_position_seen", instrument=instrument, quantity=theirs)
+
+
+def _closed_of_ours(ours: int, foreign: int, delta: int) -> int:
+    """How much of our position somebody else's trade closed.
+
+    Whoever holds something of his own trades that first: what he holds in our direction he sells before he sells ours, and what
+    he adds to a position against ours is his. Only who holds nothing, or sells beyond it, closes ours.
+    """
+    if ours * delta >= 0 or ours * foreign < 0:
+        return 0
+    return min(max(0, abs(delta) - abs(foreign)), abs(ours))
 
 
 def _close_outside(turn: Turn, instrument: InstrumentKey, sign: int, to_close: int) -> None:

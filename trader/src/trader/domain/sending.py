@@ -13,12 +13,15 @@ from trader.domain.records import OrderPlanned
 from trader.domain.state import Mutation, Order, Track
 from trader.domain.tags import MAX_ATTEMPT, TagParts, encode_tag
 from trader.domain.turn import Turn
+from trader.domain.values import Side
 from trader.domain.wants import CancelWant, ModifyWant, PlaceWant, Want
+
+_OPTIONS = ("CE", "PE")
 
 
 def send_wants(turn: Turn, wants: Iterable[Want]) -> None:
     """Send the most urgent wants that the budget allows."""
-    for want in sorted(wants, key=lambda each: each.urgency):
+    for want in sorted(wants, key=_rank):
         if turn.budget().calls <= 0:
             return
         match want:
@@ -28,6 +31,15 @@ def send_wants(turn: Turn, wants: Iterable[Want]) -> None:
                 _modify(turn, want)
             case CancelWant():
                 _cancel(turn, want)
+
+
+def _rank(want: Want) -> tuple[int, bool]:
+    """By urgency; among equals, short options are bought back before longs are sold: the other way round margin runs out first."""
+    if isinstance(want, CancelWant):
+        return want.urgency, True
+    instrument = want.bracket.plan.instrument if isinstance(want, PlaceWant) else want.order.instrument
+    side = want.side if isinstance(want, PlaceWant) else want.order.side
+    return want.urgency, side is not Side.BUY or not instrument.endswith(_OPTIONS)
 
 
 def place(turn: Turn, want: PlaceWant, *, adds_risk: bool) -> None:

@@ -239,6 +239,8 @@ class Track:
     mutated_at: MachineTime = _NO_TIME
     """When the last mutation was sent."""
     mutation_refusals: int = 0
+    unheard: int = 0
+    """Modifies and cancels in a row that the broker did not look at (rate limit, dead token, closed gate)."""
     reprices: int = 0
     absent_reads: int = 0
 
@@ -369,6 +371,8 @@ class Control:
     """When a fill that is not ours was last told: the positions are read until they say what it did."""
     filled_at: Mapping[InstrumentKey, MachineTime] = field(default_factory=dict)
     """When we last learned of a fill of ours."""
+    orders_elsewhere: int = 0
+    """Orders of the account's day that our journal does not know: other people's, and what an older journal held."""
     limited_at: MachineTime = _NO_TIME
     """When the broker last counted too many calls: it goes on refusing until its minute is over."""
     sends: Sends = field(default_factory=Sends)

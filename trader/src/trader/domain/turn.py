@@ -92,14 +92,19 @@ class Turn:
         return self.durable.kill is not None or self.control.kill_asked_at is not None
 
     def budget(self) -> Budget:
-        """Order calls that are left at this moment, less those already in this turn (they are counted when emitted)."""
+        """Order calls that are left at this moment, less those already in this turn (they are counted when emitted).
+
+        The day's count is the account's: orders of other people and of older journals are counted from the broker's book.
+        """
         profile = self.control.profile
         return budget_left(
             self.control.sends,
             self.now,
             profile.orders_per_second if profile else _PER_SECOND,
             profile.orders_per_minute if profile else _PER_MINUTE,
-            (profile.orders_per_day if profile else _PER_DAY) - self.durable.orders_planned,
+            (profile.orders_per_day if profile else _PER_DAY)
+            - self.durable.orders_planned
+            - self.control.orders_elsewhere,
         )
 
     def emit(self, order: PlaceOrder | ModifyOrder | CancelOrder, track: Track) -> None:

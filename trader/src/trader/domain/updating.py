@@ -102,8 +102,9 @@ def on_mutation_reply(turn: Turn, event: MutationReply) -> None:
     if event.outcome == "unknown" or (event.outcome == "accepted" and event.operation == "cancel"):
         return
     if event.outcome == "refused" and event.kind != "refused":
-        # Not looked at: the same call goes out again when its answer is overdue.
+        # Not looked at, for certain: nothing is in flight, and the same call is due again after a short rest.
         _note_limit(turn, event.kind)
+        turn.set_track(order.tag, evolve(track, mutation=None, unheard=track.unheard + 1, mutated_at=turn.now))
         return
     if event.outcome == "accepted":
         if not order.status.is_terminal:
@@ -117,7 +118,7 @@ def on_mutation_reply(turn: Turn, event: MutationReply) -> None:
                     trigger_price=mutation.trigger_price,
                 )
             )
-        turn.set_track(order.tag, evolve(track, mutation=None, mutation_refusals=0, changed_at=turn.now))
+        turn.set_track(order.tag, evolve(track, mutation=None, mutation_refusals=0, unheard=0, changed_at=turn.now))
         return
     refusals = track.mutation_refusals + 1
     turn.set_track(order.tag, evolve(track, mutation=None, mutation_refusals=refusals, changed_at=turn.now))

@@ -74,5 +74,7 @@ def pause_after(failures: int, timing: Timing) -> int:
 
 
 def is_resting(track: Track, now: MachineTime, timing: Timing) -> bool:
-    """Whether a refused modify or cancel of this order was too recent for another."""
+    """Whether a refused or unheard modify or cancel of this order was too recent for another."""
+    if track.unheard and now - track.mutated_at < pause_after(track.unheard, timing):
+        return True
     return track.mutation_refusals > 0 and now - track.changed_at < pause_after(track.mutation_refusals, timing)
