@@ -1,4 +1,5 @@
-"""How long leadership takes to change hands on the real cluster: planned, by crash, by a lost node.
+"""How long leadership takes to change hands on the real cluster: planned, by a crash of the engine or of its
+whole container, by a lost node.
 
 From the pod's deletion, the SIGKILL or the cut of the link until the successor's epoch stands on the Lease with a state: then it
 has committed its epoch, waited out the longest send and may protect and exit. Time to LIVE (new entries) is reported beside it.
@@ -18,7 +19,7 @@ from ops.bench.figures import ROOT, Figure
 from ops.clients.session import Leadership, Session, wait_for
 from ops.cluster import faults
 from ops.deploying import deploy, kubectl
-from ops.faulting import kill_trader
+from ops.faulting import kill_container, kill_trader
 
 RUNS = int(os.environ.get("FAILOVER_RUNS", "5"))
 SAMPLE = ROOT / "configs" / "samples" / "index-intraday.yaml"
@@ -34,7 +35,7 @@ class HandOver:
 
 
 def measure() -> dict[str, Figure]:
-    """Three kinds of hand-over, each `FAILOVER_RUNS` times."""
+    """Four kinds of hand-over, each `FAILOVER_RUNS` times."""
     deploy()
     stand = kubectl()
     stand.apply(SAMPLE)
@@ -42,6 +43,7 @@ def measure() -> dict[str, Figure]:
     ways: dict[str, tuple[Callable[[Session, Leadership], Callable[[], None]], float]] = {
         "handover_planned_s": (_delete_pod, 3.0),
         "handover_crash_s": (_kill_process, 4.0),
+        "handover_container_killed_s": (_kill_container, LEASE_SECONDS + 4.0),
         "handover_node_lost_s": (_cut_node, LEASE_SECONDS + 4.0),
     }
     figures = {}
@@ -98,6 +100,11 @@ def _delete_pod(session: Session, old: Leadership) -> Callable[[], None]:
 
 def _kill_process(session: Session, old: Leadership) -> Callable[[], None]:
     kill_trader(session, old.pod)
+    return _nothing
+
+
+def _kill_container(session: Session, old: Leadership) -> Callable[[], None]:
+    kill_container(session, old.pod)
     return _nothing
 
 
