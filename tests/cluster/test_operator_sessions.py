@@ -384,6 +384,20 @@ def test_a_foreign_lease_is_left_alone(desk: Desk) -> None:
     wait_for("the session to begin", lambda: desk.get("statefulset", "refused-trader"), 60)
 
 
+def test_another_replica_works_on_when_the_operator_that_works_is_killed(desk: Desk, stand: Kubectl) -> None:
+    """SIGKILL releases nothing: its Lease expires, and what was asked for meanwhile is done."""
+    lease = "trading-session-operator"
+
+    def holder() -> str | None:
+        return stand.json("get", "lease", lease)["spec"]["holderIdentity"] or None
+
+    working = wait_for("an elected operator", holder, SOON)
+    stand.run("delete", "pod", working.rpartition("_")[0], "--grace-period=0", "--force", "--wait=false")
+    desk.apply("orphaned", "OR1234")
+    wait_for("the StatefulSet", lambda: desk.get("statefulset", "orphaned-trader"), 60)
+    assert holder() != working
+
+
 def test_drift_is_corrected(desk: Desk) -> None:
     """What somebody deletes or edits comes back; what somebody adds stays."""
     desk.apply("drifting", "DR1234")

@@ -54,10 +54,18 @@ The operator cannot delete pods, Leases or sessions, and reads no Secret by name
   verbs: [create, patch]
 {{- end -}}
 
-{{/* What it may do in its own namespace: read the profiles, by name. */}}
+{{/* What it may do in its own namespace: read the profiles by name, and elect one of its replicas. */}}
 {{- define "tso.ownRules" -}}
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
   resourceNames: [{{ .Values.profiles.configMapName }}]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, update]
+  resourceNames: [{{ include "tso.fullname" . }}]
+# Kubernetes cannot limit `create` to a name.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
 {{- end -}}

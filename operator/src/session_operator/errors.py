@@ -6,7 +6,8 @@ OperatorError
 │   ├── ApiNotFoundError      404
 │   ├── ApiConflictError      409: somebody was faster, or the object is not what we thought
 │   └── ApiForbiddenError     401, 403: RBAC lacks a rule
-└── ApiUnreachableError       no answer within the deadline
+├── ApiUnreachableError       no answer within the deadline
+└── LeadershipLostError       another replica works now, or nobody could be asked: this process ends
 """
 
 
@@ -40,6 +41,10 @@ class ApiForbiddenError(ApiError):
 
 class ApiUnreachableError(OperatorError):
     """No answer within the deadline; whether the request was done is unknown, and repeating it is harmless."""
+
+
+class LeadershipLostError(OperatorError):
+    """Another replica works now, or the Lease could not be renewed in time."""
 
 
 API_ERRORS = {401: ApiForbiddenError, 403: ApiForbiddenError, 404: ApiNotFoundError, 409: ApiConflictError}

@@ -49,9 +49,14 @@ SESSION_RULES: Sequence[dict[str, list[str]]] = (
 )
 
 
-def own_rules(profiles_config_map: str) -> Sequence[dict[str, list[str]]]:
-    """List what the operator needs in its own namespace: to read the profiles, by name."""
-    return (_rule("", ["configmaps"], ["get"], [profiles_config_map]),)
+def own_rules(profiles_config_map: str, lease: str = "trading-session-operator") -> Sequence[dict[str, list[str]]]:
+    """List what the operator needs in its own namespace: to read the profiles, and to elect one of its replicas."""
+    return (
+        _rule("", ["configmaps"], ["get"], [profiles_config_map]),
+        _rule("coordination.k8s.io", ["leases"], ["get", "update"], [lease]),
+        # Kubernetes cannot limit `create` to a name.
+        _rule("coordination.k8s.io", ["leases"], ["create"]),
+    )
 
 
 def trader_rules(session: str, lease: str) -> Sequence[dict[str, list[str]]]:

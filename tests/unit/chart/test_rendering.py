@@ -205,11 +205,16 @@ class TestOperator:
         assert bound == {"desk", "other"}
         assert environment["OPERATOR_NAMESPACES"] == "desk,other"
 
-    def test_never_two_at_once(self, render: Render) -> None:
-        """One replica, and the old one ends before the new one starts."""
-        spec = one(render(), "Deployment", "trading-session-operator")["spec"]
+    def test_replicas_elect_one_by_a_lease_that_they_may_write(self, render: Render) -> None:
+        """Two by default; the Lease of the environment is the one that the Role names."""
+        objects = render("--set=fullnameOverride=desk-operator")
+        spec = one(objects, "Deployment", "desk-operator")["spec"]
+        environment = {each["name"]: each.get("value") for each in spec["template"]["spec"]["containers"][0]["env"]}
+        rules = one(objects, "Role", "desk-operator")["rules"]
 
-        assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+        assert (spec["replicas"], spec["strategy"]["type"]) == (2, "RollingUpdate")
+        assert environment["OPERATOR_LEASE"] == "desk-operator"
+        assert ["desk-operator"] in [each.get("resourceNames") for each in rules if each["resources"] == ["leases"]]
 
     def test_hands_out_the_traders_image(self, render: Render) -> None:
         """The image that sessions run follows the values; a digest wins over a tag."""

@@ -26,7 +26,7 @@ def test_lint_is_content(helm: Helm, values: tuple[str, ...]) -> None:
     ("setting", "named"),
     [
         ("operatr.logLevel=INFO", "operatr"),
-        ("operator.replicas=2", "replicas"),
+        ("operator.replicas=0", "/operator/replicas"),
         ("postgresql.auth.password=secret", "password"),
         ("kitesim.speed=0", "/kitesim/speed"),
         ("kitesim.market=nasdaq", "/kitesim/market"),

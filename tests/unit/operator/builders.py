@@ -201,6 +201,10 @@ class StillClock:
         """A moment that does not move."""
         return NOW
 
+    def now_precise(self) -> str:
+        """The same moment."""
+        return NOW
+
 
 class NoMeasures:
     """Measures nothing."""

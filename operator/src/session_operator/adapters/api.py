@@ -76,6 +76,24 @@ class KubernetesApi:
         except ApiNotFoundError:
             return
 
+    async def create(self, body: Body) -> Body:
+        """Create one object.
+
+        Raises:
+            ApiConflictError: there is one of that name.
+        """
+        return await self._ask("POST", BY_NAME[body["kind"]].path(body["metadata"]["namespace"]), body=body)
+
+    async def replace(self, body: Body) -> Body:
+        """Write one object over the version that was read.
+
+        Raises:
+            ApiConflictError: it has changed since.
+        """
+        metadata = body["metadata"]
+        path = BY_NAME[body["kind"]].path(metadata["namespace"], metadata["name"])
+        return await self._ask("PUT", path, body=body)
+
     async def create_event(self, event: Mapping[str, Any]) -> None:
         """Create an event.
 

@@ -14,3 +14,7 @@ class MachineClock:
     def now(self) -> str:
         """The moment, as Kubernetes writes it in conditions."""
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def now_precise(self) -> str:
+        """The moment with microseconds, as Kubernetes writes it in Leases."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,10 +1,13 @@
 """The operator, wired: fill the world, then watch, reconcile, list anew and answer probes until a signal comes.
 
 If any part ends, the process ends: the kubelet starts it anew with an empty memory, which is all that it needs, since
-everything it knows stands in the API server.
+everything it knows stands in the API server. Of several replicas one works; the others wait for its Lease.
 """
 
 import asyncio
+import secrets
+import signal
+import socket
 from contextlib import AsyncExitStack
 
 import structlog
@@ -21,10 +24,12 @@ from session_operator.app.settings import Settings
 from session_operator.domain.decide import Terms
 from session_operator.domain.profiles import ProfileSource
 from session_operator.engine.asking import Asker
+from session_operator.engine.electing import Election
 from session_operator.engine.reconciling import Reconciler
 from session_operator.engine.relisting import Relister
 from session_operator.engine.watchfulness import Watchfulness
 from session_operator.engine.worlds import World
+from session_operator.errors import LeadershipLostError
 
 LONGEST_WAIT_SECONDS = 120.0
 OVERDUE_LISTS = 4
@@ -72,6 +77,13 @@ class Operator:
         )
         self.watcher = Watcher(self.world, self.watchfulness, wake=wake, clock=clock, namespaces=settings.namespaces)
         self.is_ready = False
+        self._election = Election(
+            api,
+            clock,
+            namespace=settings.own_namespace,
+            name=settings.lease,
+            identity=f"{settings.identity or socket.gethostname()}_{secrets.token_hex(4)}",
+        )
         self._clock = clock
 
     def complaints(self) -> tuple[str, ...]:
@@ -89,15 +101,18 @@ class Operator:
             await stack.enter_async_context(serve(health, settings.host, settings.health_port))
             metrics = metrics_application(self.measures.exposition)
             await stack.enter_async_context(serve(metrics, settings.host, settings.metrics_port))
+            self.is_ready = True  # to stand by is what a replica that is not elected is for
+            await self._election.win()
+            stack.push_async_callback(self._election.release)
             asker = Asker(self.world, await stack.enter_async_context(asking()), self.reconciler.queue.add)
             await self.relister.fill()
-            self.is_ready = True
             log.info("operator_ready", namespaces=settings.namespaces or "all", sessions=len(self.world.session_keys()))
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self.reconciler.work()) for _ in range(settings.workers)]
                 tasks.append(group.create_task(self.relister.keep_lists(settings.relist_seconds)))
                 tasks.append(group.create_task(self.relister.keep_profiles(settings.profiles_seconds)))
                 tasks.append(group.create_task(asker.keep_asking()))
+                tasks.append(group.create_task(self._election.keep()))
                 await self.watcher.run()
                 for task in tasks:
                     task.cancel()
@@ -110,5 +125,26 @@ async def run(settings: Settings) -> None:
     Raises:
         OperatorError: the API server cannot be reached, refuses, or lacks the CRD.
     """
-    async with connect(settings.request_seconds) as api:
-        await Operator(settings, api).run()
+    main = asyncio.current_task()
+    assert main is not None
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        stopping.set()
+        main.cancel()
+
+    # Until the watches stand, which answer signals by themselves, this does: a container's first process ignores them else.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop)
+    try:
+        async with connect(settings.request_seconds) as api:
+            await Operator(settings, api).run()
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
+        log.info("operator_stopped")
+    except ExceptionGroup as group:
+        lost, rest = group.split(LeadershipLostError)
+        if lost is None or rest is not None:
+            raise
+        raise LeadershipLostError(str(lost.exceptions[0])) from None

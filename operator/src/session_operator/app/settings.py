@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     relist_seconds: float = Field(default=60.0, ge=5, le=3600)
     profiles_seconds: float = Field(default=5.0, ge=0.2, le=600)
     request_seconds: float = Field(default=10.0, ge=1, le=60)
+    lease: str = Field(
+        default="trading-session-operator", min_length=1, description="The Lease by which replicas elect one."
+    )
+    identity: str = Field(default="", description="This replica's name in the Lease; default: the host's.")
     workers: int = Field(default=4, ge=1, le=64)
     host: str = Field(default="0.0.0.0")  # noqa: S104  # the kubelet and Prometheus come from outside the pod
     metrics_port: int = Field(default=9090, ge=0, le=65535)

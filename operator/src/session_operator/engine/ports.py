@@ -17,6 +17,9 @@ class Clock(Protocol):
     def now(self) -> str:
         """The moment, as Kubernetes writes it."""
 
+    def now_precise(self) -> str:
+        """The same with microseconds, as Leases have it."""
+
 
 class Cluster(Protocol):
     """What is asked of the API server."""
