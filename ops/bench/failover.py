@@ -62,7 +62,8 @@ def _figure(seconds: list[float], target: str) -> Figure:
 
 
 def _once(session: Session, break_it: Callable[[Session, Leadership], Callable[[], None]]) -> HandOver:
-    wait_for("both traders", lambda: session.status().get("readyTraders") == 2 or None, 180)
+    # The status of a pod that was cut off is old: each trader is asked itself, or a standby that is still starting is measured.
+    wait_for("two warm traders", lambda: session.warm_traders() == 2 or None, 180)
     old = wait_for("a LIVE leader", session.leads, 120)
     configure: Any = config.load_kube_config
     configure(str(session.kubectl.kubeconfig))

@@ -116,6 +116,17 @@ class Session:
         """`/metrics` of one pod."""
         return self.kubectl.pod_http(pod, "/metrics")
 
+    def warm_traders(self) -> int:
+        """How many traders answer by themselves, now, that they are ready."""
+        return sum(self._is_warm(pod["metadata"]["name"]) for pod in self.pods())
+
+    def _is_warm(self, pod: str) -> bool:
+        try:
+            self.kubectl.pod_http(pod, "/readyz")
+        except KubectlError:
+            return False
+        return True
+
     def pods(self) -> list[dict[str, Any]]:
         """The traders' pods."""
         found: list[dict[str, Any]] = self.kubectl.json("get", "pods", "-l", f"tradeops.dev/session={self.name}")[

@@ -112,7 +112,34 @@ def test_an_orderly_end_asks_nothing_of_the_api_server(server: ApiServer, tmp_pa
 
 def test_a_failed_engine_gives_its_code_on(server: ApiServer, tmp_path: Path) -> None:
     """The kubelet shows it."""
-    process = start(server, tmp_path, "sys.exit(75)")
+    process = start(server, tmp_path, "sys.exit(70)")
+    assert '"exit_code": 70' in end(process)
+    assert process.returncode == 70
+
+
+def test_a_fenced_engine_is_started_anew_to_stand_by(server: ApiServer, tmp_path: Path) -> None:
+    """At once, in the same container, and without touching the Lease: it is the successor's."""
+    child = (
+        f"mark = Path({str(tmp_path / 'fenced')!r})\n"
+        "if not mark.exists():\n    mark.touch()\n    sys.exit(75)\nprint('standing by', flush=True)"
+    )
+    process = start(server, tmp_path, child)
+    printed = end(process).splitlines()
+    assert '"event": "engine_fenced"' in printed[0]
+    assert printed[1:] == ["standing by"]
+    assert process.returncode == 0
+    assert server.requests == []
+
+
+def test_an_engine_that_is_fenced_while_it_stops_is_not_started_anew(server: ApiServer, tmp_path: Path) -> None:
+    """The pod is to end."""
+    child = (
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\nprint('ready', flush=True)\nwhile True: time.sleep(1)"
+    )
+    process = start(server, tmp_path, child)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
     end(process)
     assert process.returncode == 75
 
