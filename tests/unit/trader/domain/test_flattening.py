@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from tests.unit.trader.domain.test_protection import entering, fill_entry, protected
 from tests.unit.trader.domain.world import BANK, NIFTY, World, bank, nifty
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
@@ -27,6 +29,38 @@ def test_a_kill_is_flat_in_two_calls_a_bracket() -> None:
     assert picture.is_flat
     assert picture.flat_at is not None
     assert picture.trading_state is TradingState.HALTED
+
+
+@pytest.mark.parametrize("answered", [Leg.STOP, Leg.TARGET])
+def test_a_kill_while_the_legs_are_being_enlarged_turns_only_one_of_them(answered: Leg) -> None:
+    """A leg whose change is unanswered is not forgotten: two exits side by side would reverse the position."""
+    world = entering()
+    fill_entry(world, 65)
+    entry = world.order(Leg.ENTRY)
+    assert entry.order_id is not None
+    world.exchange.fill(entry.order_id, entry.quantity - 65)
+    deliver_all(world)
+    enlarging = {call.tag: call for call in world.calls}
+    assert set(enlarging) == {world.order(Leg.STOP).tag, world.order(Leg.TARGET).tag}
+    world.calls.clear()
+    world.perform(enlarging.pop(world.order(answered).tag))
+    deliver_all(world)
+    world.exchange.liquidity = True
+
+    world.kill()
+    (unanswered,) = enlarging.values()
+    world.perform(unanswered)  # its answer is there before that of whatever the kill has sent
+    deliver_all(world)
+    world.run(2)
+
+    assert world.exchange.quantity(NIFTY) == 0
+    assert sum(order.filled for order in world.exchange.orders.values()) == 2 * entry.quantity
+
+
+def deliver_all(world: World) -> None:
+    """Every update that waits, and no answer to any call."""
+    while world.exchange.updates:
+        world.deliver(world.exchange.updates.pop(0))
 
 
 def test_a_kill_cancels_a_working_entry_first() -> None:

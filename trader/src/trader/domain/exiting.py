@@ -34,14 +34,23 @@ class Vehicles:
         for order in live_orders(bracket):
             if order.leg is Leg.ENTRY:
                 continue
-            what = presence(order, turn.track(order), turn.now, turn.settings.timing)
-            is_exit = order.leg is Leg.EXIT and order.side is side
+            track = turn.track(order)
+            what = presence(order, track, turn.now, turn.settings.timing)
+            is_exit = order.side is side and (order.leg is Leg.EXIT or _is_turned(order, track))
             if what is Presence.STANDING:
                 (self.exits if is_exit else self.others).append(order)
             elif what is Presence.PENDING:
                 self.is_exit_pending = self.is_exit_pending or is_exit
                 self.pending.append(order)
-        self.exits.sort(key=lambda order: (order.epoch, order.attempt))
+        self.exits.sort(key=lambda order: (order.leg is Leg.EXIT, order.leg is Leg.STOP, order.epoch, order.attempt))
+
+
+def _is_turned(order: Order, track: Track) -> bool:
+    """Whether a stop or target was sent the modify that makes it the exit, and nobody refused it.
+
+    It is the vehicle from then on, also while its answer is awaited: another turned beside it would reverse the position.
+    """
+    return order.reprices > 0 and track.mutation_refusals == 0
 
 
 def exit_wants(turn: Turn, bracket: Bracket, held: int) -> list[Want]:
