@@ -7,15 +7,22 @@ from ops.clients.kubectl import ROOT
 from ops.clients.session import Session
 
 
-def kill_trader(session: Session, pod: str) -> None:
-    """SIGKILL to the engine, from the trader's node. The container's first process only supervises it, and lives on."""
+def kill_trader(session: Session, pod: str) -> int:
+    """SIGKILL to the engine, from the trader's node. The container's first process only supervises it, and lives on.
+
+    Returns when it was sent, in Unix nanoseconds: the nodes share this machine's clock, and getting there takes a second.
+    """
     first = first_process(session, pod)
-    on_node(session.node_of(pod), "sh", "-c", f"kill -9 $(cat /proc/{first}/task/{first}/children)")
+    return _kill(session.node_of(pod), f"$(cat /proc/{first}/task/{first}/children)")
 
 
-def kill_container(session: Session, pod: str) -> None:
-    """SIGKILL to the container's first process, and so to all of them at once, as when memory runs out."""
-    on_node(session.node_of(pod), "kill", "-9", first_process(session, pod))
+def kill_container(session: Session, pod: str) -> int:
+    """SIGKILL to the container's first process, and so to all of them at once, as when memory runs out; returns when."""
+    return _kill(session.node_of(pod), first_process(session, pod))
+
+
+def _kill(node: str, process: str) -> int:
+    return int(on_node(node, "sh", "-c", f"date +%s%N; kill -9 {process}"))
 
 
 def first_process(session: Session, pod: str) -> str:

@@ -45,7 +45,9 @@ def run() -> int:
                     return flat_since(log, asked_ns)
 
                 flat_ns = wait_for("flat", flat_at, 30)
-                story.within("flat by the exchange's log after the kill was asked for", (flat_ns - asked_ns) / 1e9, KILL_LIMIT)
+                story.within(
+                    "flat by the exchange's log after the kill was asked for", (flat_ns - asked_ns) / 1e9, KILL_LIMIT
+                )
                 with story.step("the engine is HALTED and says why"):
                     wait_for("HALTED", lambda: (trader.state().get("kill") or {}).get("id") == kill or None, 10)
             _tell_life(story, log)

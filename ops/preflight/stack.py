@@ -72,21 +72,20 @@ def trader(exchange_url: str, directory: Path, account: str) -> Iterator[Trader]
     """A trader by hand on a new SQLite journal, against that exchange; asked to stop at the end."""
     command = [str(PROGRAMS / "trader"), "run", "--config", str(ROOT / "configs" / "paper.yaml")]
     command += ["--broker", exchange_url, "--account", account, "--state-directory", str(directory)]
-    with (directory / "trader.output").open("w+", encoding="utf-8") as output:
-        with _process(command, output) as process:
-            found = Trader(process, directory)
+    with (directory / "trader.output").open("w+", encoding="utf-8") as output, _process(command, output) as process:
+        found = Trader(process, directory)
 
-            def answers() -> dict[str, Any] | None:
-                if process.poll() is not None:
-                    output.seek(0)
-                    raise StackError(f"the trader ended with {process.returncode}: {output.read()[-800:]}")
-                try:
-                    return found.state()
-                except (urllib.error.URLError, OSError):
-                    return None
+        def answers() -> dict[str, Any] | None:
+            if process.poll() is not None:
+                output.seek(0)
+                raise StackError(f"the trader ended with {process.returncode}: {output.read()[-800:]}")
+            try:
+                return found.state()
+            except (urllib.error.URLError, OSError):
+                return None
 
-            wait_for("the trader's API", answers, START_SECONDS)
-            yield found
+        wait_for("the trader's API", answers, START_SECONDS)
+        yield found
 
 
 @contextmanager
