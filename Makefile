@@ -52,6 +52,13 @@ test: ## Everything, as CI runs it; removes the cluster if it made it (KEEP=1 ke
 bench: setup ## Measure (ONLY=decode for one part); writes build/bench.json
 	$(BIN)/python -m ops.bench $(ONLY)
 
+##@ Before the market opens
+verify: setup ## Judge this checkout: profiles, sessions, tables, rules, chart, generated files, migrations
+	$(BIN)/python -m ops.preflight.verify
+
+smoke-test: setup ## One order's life on a fresh stack: signal, entry, stop and target, kill, flat
+	$(BIN)/python -m ops.preflight.smoke
+
 ##@ The stand
 demo: setup ## The whole story on a real cluster: trade, fail over, kill; leaves the cluster up
 	$(BIN)/python -m ops.demo
@@ -70,4 +77,4 @@ run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ct
 clean: ## Remove what was built in this folder (the cluster has `make down`)
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup lock fmt lint type unit component cluster-test test bench demo demo-down up down run clean
+.PHONY: verify smoke-test help setup lock fmt lint type unit component cluster-test test bench demo demo-down up down run clean
