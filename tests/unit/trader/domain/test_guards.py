@@ -50,11 +50,11 @@ def intent(**changes: object) -> Intent:
 def verdict(world: World, proposal: Intent) -> GuardCode | None:
     """The one code that denied it; None when its entry was planned."""
     turn = Turn(world.state, world.now, world.market_time)
-    took = take_up(turn, proposal)
+    denial = take_up(turn, proposal)
     trips = [effect for effect in turn.others if isinstance(effect, GuardTripped)]
-    assert len(trips) == (0 if took else 1)
-    assert bool(turn.orders) is took
-    return None if took else trips[0].code
+    assert [trip.code for trip in trips] == ([] if denial is None else [denial.code])
+    assert bool(turn.orders) is (denial is None)
+    return None if denial is None else denial.code
 
 
 def test_a_sound_intent_passes() -> None:
@@ -165,7 +165,7 @@ def test_heat_ignores_nothing() -> None:
     tight = profile(max_heat_ppm=1_000)
     world.feed(ProfileApplied(world.now, world.market_time, tight, "h"))
     turn = Turn(world.state, world.now, world.market_time)
-    assert take_up(turn, intent())
+    assert take_up(turn, intent()) is None
     world.state, _ = turn.finish()
 
     other = intent(

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.trader.domain.calendar_times import SESSION
 from tests.unit.trader.domain.world import NIFTY, World, nifty, settings
+from trader.app.strategies import build_strategy
 from trader.domain.calendars import AlwaysOpen
-from trader.domain.catalogue import build_strategy
 from trader.domain.events import Quote
 from trader.domain.opening_range import NAME, OpeningRangeBreakout, RangeMemory
 from trader.domain.strategies import Intent, Memory, ParameterError, StrategyView

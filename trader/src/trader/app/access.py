@@ -40,6 +40,7 @@ class Action(StrEnum):
     RELEASE = "release"
     CONFIG = "config"
     LOGIN = "login"
+    SIGNAL = "signal"
 
     @property
     def verb(self) -> str:

@@ -20,6 +20,7 @@ from trader.app.auditing import Audit
 from trader.app.callers import BodyLimit, Caller, caller_for
 from trader.app.documents import ConfigInvalid
 from trader.app.process import TraderProcess
+from trader.app.signals import add_signals
 from trader.domain.values import KillReason
 
 
@@ -100,6 +101,7 @@ def make_application(process: TraderProcess, access: Access) -> FastAPI:
             raise HTTPException(status.HTTP_409_CONFLICT, f"no kill {body.id} stands, or the database does not answer")
         return {"released": body.id}
 
+    add_signals(application, process)
     return application
 
 

@@ -2,21 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from trader.domain import opening_range
-from trader.domain.strategies import ParameterError, Strategy
+from trader.domain import opening_range, signal_intake
+from trader.domain.strategies import Strategy
 
-_BUILT_IN: dict[str, Callable[[Mapping[str, object]], Strategy]] = {
+Factory = Callable[[Mapping[str, object]], Strategy]
+"""Builds a strategy from a manifest's parameters; raises `ParameterError`, which says which one is wrong and what is right."""
+
+BUILT_IN: Mapping[str, Factory] = {
     opening_range.NAME: opening_range.from_parameters,
+    signal_intake.NAME: signal_intake.from_parameters,
 }
-
-
-def build_strategy(name: str, parameters: Mapping[str, object]) -> Strategy:
-    """Build a strategy from its name and parameters.
-
-    Raises:
-        ParameterError: no such strategy, or a parameter is wrong.
-    """
-    build = _BUILT_IN.get(name)
-    if build is None:
-        raise ParameterError(f"unknown strategy {name!r}; known are {', '.join(sorted(_BUILT_IN))}")
-    return build(parameters)

@@ -19,6 +19,7 @@ from trader.domain.values import (
     Product,
     Quantity,
     Side,
+    SignalVerdict,
     Tag,
 )
 
@@ -116,6 +117,18 @@ class ConfigJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalJudged:
+    """The answer to a signal, for whoever brought it."""
+
+    request: str
+    verdict: SignalVerdict
+    intent: IntentId
+    """What it is called in brackets and tags."""
+    code: GuardCode | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadInstruments:
     """Other underlyings or kinds may be traded, and nothing is open: load their instruments and listen to them."""
 
@@ -141,6 +154,7 @@ Effect = (
     | EngageKill
     | GuardTripped
     | ConfigJudged
+    | SignalJudged
     | LoadInstruments
     | Announce
 )

@@ -34,6 +34,7 @@ from trader.domain.events import (
     ProfileApplied,
     Quote,
     ReadFailed,
+    SignalReceived,
     StandingChanged,
 )
 from trader.domain.evolving import evolve
@@ -46,7 +47,7 @@ from trader.domain.positions import day_profit
 from trader.domain.reading import ask_reads, on_read_failed
 from trader.domain.reconciling import on_book_read, on_positions_read
 from trader.domain.references import sample_references
-from trader.domain.signals import consider
+from trader.domain.signals import consider, on_signal_received
 from trader.domain.spreads import is_blown, sample_spreads
 from trader.domain.state import EngineState, Market
 from trader.domain.states import refresh_state
@@ -214,6 +215,7 @@ _HEARD_WITHOUT_STANDING = (
     ModeWanted,
     PreflightJudged,
     ProfileApplied,
+    SignalReceived,
     StandingChanged,
 )
 
@@ -241,6 +243,7 @@ _HANDLERS = cast(
         PreflightJudged: _on_preflight_judged,
         ProfileApplied: on_profile_applied,
         ReadFailed: _on_read_failed,
+        SignalReceived: on_signal_received,
         StandingChanged: on_standing_changed,
     },
 )

@@ -21,9 +21,12 @@ from trader.domain.values import (
     Product,
     Quantity,
     Side,
+    SignalKey,
     Standing,
     Tag,
 )
+
+_NOTHING = Paise(0)
 
 
 @quick
@@ -242,6 +245,35 @@ class ConfigOffered:
     """The operator's word that this hash has earned this stage; nothing else lets a limit loosen."""
 
 
+@quick
+@dataclass(frozen=True, slots=True)
+class EntrySignal:
+    """What somebody else decided: enter here, be wrong there, be done there."""
+
+    key: SignalKey
+    """Its identity: the same key on the same day is the same signal."""
+    instrument: InstrumentKey
+    side: Side
+    entry_price: Paise | None
+    """The worst price that the entry may pay; None leaves it to the strategy."""
+    stop_price: Paise
+    target_price: Paise
+    trail_distance: Paise = _NOTHING
+    trail_step: Paise = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReceived:
+    """Somebody brought in a signal for one of the session's strategies."""
+
+    at: MachineTime
+    market_time: MarketTime
+    request: str
+    """Names the question; its answer, `SignalJudged`, carries it."""
+    strategy: str
+    signal: EntrySignal
+
+
 @dataclass(frozen=True, slots=True)
 class ModeWanted:
     """What the desk wants: `live` False or `suspended` True means reduce until flat, then rest in PAPER."""
@@ -319,6 +351,7 @@ Event = (
     | InstrumentsLoaded
     | ProfileApplied
     | ConfigOffered
+    | SignalReceived
     | ModeWanted
     | PreflightJudged
     | KillEngaged

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from trader.domain.evolving import evolve, quick
+from trader.domain.parameters import whole_number
 from trader.domain.prices import beyond, clamp_price, round_down, round_up
 from trader.domain.profiles import PARTS_PER_UNIT
 from trader.domain.strategies import Intent, Memory, ParameterError, StrategyView
@@ -166,17 +167,10 @@ def from_parameters(parameters: Mapping[str, object]) -> OpeningRangeBreakout:
         if name in _RATIOS:
             numbers[_RATIOS[name]] = _ratio(name, value)
         elif name in _BOUNDS:
-            numbers[name] = _whole(name, value)
+            numbers[name] = whole_number(NAME, name, value, _BOUNDS[name])
         else:
             raise ParameterError(f"{NAME}: unknown parameter {name!r}; known are {', '.join(known)}")
     return OpeningRangeBreakout(**numbers)  # type: ignore[arg-type]
-
-
-def _whole(name: str, value: object) -> int:
-    low, high = _BOUNDS[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ParameterError(f"{NAME}: {name} must be a whole number within {low}..{high}, was {value!r}")
-    return value
 
 
 def _ratio(name: str, value: object) -> int:

@@ -340,6 +340,8 @@ class Control:
     is_suspended: bool = False
     preflight_passed: bool = False
     preflight_message: str = "preflight has not run yet"
+    muted: tuple[str, ...] = ()
+    """Strategies that failed: they are asked for nothing more."""
     heard_kill: KillEngaged | None = None
     """A kill that came while this process led nothing: its first fact once it leads."""
     kill_asked_at: MachineTime | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trader.domain.calendars import Session
-from trader.domain.events import Quote
+from trader.domain.events import EntrySignal, Quote
 from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.values import InstrumentKey, Paise, Side, SignalKey
@@ -50,6 +50,8 @@ class StrategyView:
     session: Session
     is_feed_whole: bool
     """False from the loss of the stream until the next quote after it: what was in between is unknown."""
+    signal: EntrySignal | None = None
+    """Set when the strategy is asked for a signal, not for a quote; only those with `takes_signals = True` are."""
 
 
 Memory = Mapping[str, object] | object
@@ -68,5 +70,23 @@ class Strategy(Protocol):
         ...
 
     def decide(self, view: StrategyView, memory: Memory | None) -> tuple[Memory | None, tuple[Intent, ...]]:
-        """Look at one quote; return what to remember and what to propose."""
+        """Look at one quote; return what to remember and what to propose.
+
+        Pure: the same view and memory give the same answer; no clock, no randomness, no input or output. Prices are whole paise
+        on the instrument's tick, the intents carry the strategy's own name. A strategy that raises, or proposes what is no
+        intent of its own, is not asked again by this process; positions, stops and exits do not depend on it.
+        """
         ...
+
+
+def flaw(strategy: str, intent: object) -> str:
+    """Why what a strategy proposed is no intent of its own; empty when it is one. Guards judge the rest."""
+    if type(intent) is not Intent:
+        return f"proposed a {type(intent).__name__}, expected an Intent"
+    if intent.strategy != strategy:
+        return f"proposed in the name of {intent.strategy!r}"
+    prices = (intent.entry_price, intent.stop_price, intent.target_price, intent.trail_distance, intent.trail_step)
+    for price in prices:
+        if type(price) is not int:
+            return f"proposed the price {price!r}, expected whole paise"
+    return ""

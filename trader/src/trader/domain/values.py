@@ -167,6 +167,17 @@ class ConfigRefusal(StrEnum):
     """Nothing is loosened while a kill stands."""
 
 
+class SignalVerdict(StrEnum):
+    """What became of a signal that was brought in."""
+
+    ENTERED = "ENTERED"
+    """Its bracket is planned and its entry on the way; the same signal never enters again."""
+    KNOWN = "KNOWN"
+    """It had entered before; nothing was done."""
+    DENIED = "DENIED"
+    """A guard objected; the key is not burned."""
+
+
 class KillReason(StrEnum):
     """The three reasons of `trader_kill_switch_total{reason}`."""
 

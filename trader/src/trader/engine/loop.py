@@ -26,6 +26,7 @@ from trader.domain.effects import (
     ReadBook,
     ReadFunds,
     ReadPositions,
+    SignalJudged,
 )
 from trader.domain.events import (
     BookRead,
@@ -36,6 +37,7 @@ from trader.domain.events import (
     KillReleased,
     OrderUpdated,
     PreflightJudged,
+    SignalReceived,
     StandingChanged,
 )
 from trader.domain.profiles import RiskProfile
@@ -97,7 +99,7 @@ class Leadership(Generic[State]):
         self._taken_at = MachineTime(0)
         self._marks: deque[tuple[Tag, str]] = deque(maxlen=1000)
         self._marked = asyncio.Event()
-        self._offers: dict[str, asyncio.Future[ConfigJudged]] = {}
+        self._questions: dict[str, asyncio.Future[ConfigJudged | SignalJudged]] = {}
         self._tasks: asyncio.TaskGroup
         self.profile = profile
         self.view = domain.view(state)
@@ -127,15 +129,15 @@ class Leadership(Generic[State]):
         """Take an event; on the loop's thread only."""
         self._inbox.put(event)
 
-    async def offer_config(self, offer: ConfigOffered) -> ConfigJudged:
-        """Let the domain judge another configuration; its answer."""
-        answer: asyncio.Future[ConfigJudged] = asyncio.get_running_loop().create_future()
-        self._offers[offer.request] = answer
+    async def ask(self, question: ConfigOffered | SignalReceived) -> ConfigJudged | SignalJudged:
+        """Let the domain judge a configuration or a signal; its answer."""
+        answer: asyncio.Future[ConfigJudged | SignalJudged] = asyncio.get_running_loop().create_future()
+        self._questions[question.request] = answer
         try:
-            self.post(offer)
+            self.post(question)
             return await answer
         finally:
-            del self._offers[offer.request]
+            del self._questions[question.request]
 
     async def run(self, first: Sequence[Event]) -> None:
         """Lead until cancelled; `first` is told to the domain right after its standing."""
@@ -225,9 +227,9 @@ class Leadership(Generic[State]):
             case GuardTripped(code, instrument, detail):
                 self._ports.telemetry.denied(code)
                 log.info("guard_tripped", code=code.value, instrument=instrument, detail=detail)
-            case ConfigJudged(request):
-                if request in self._offers and not self._offers[request].done():
-                    self._offers[request].set_result(effect)
+            case ConfigJudged(request) | SignalJudged(request):
+                if request in self._questions and not self._questions[request].done():
+                    self._questions[request].set_result(effect)
             case LoadInstruments(profile):
                 self.profile = profile
                 self._market.reload()

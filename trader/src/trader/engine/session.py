@@ -13,10 +13,10 @@ from typing import Generic
 
 import structlog
 
-from trader.domain.effects import ConfigJudged
-from trader.domain.events import ConfigOffered, ModeWanted, ProfileApplied
+from trader.domain.effects import ConfigJudged, SignalJudged
+from trader.domain.events import EntrySignal, ModeWanted, ProfileApplied
 from trader.domain.profiles import Config
-from trader.domain.values import SECOND, ConfigRefusal, ConfigVerdict, Epoch, KillReason, Standing
+from trader.domain.values import SECOND, Epoch, KillReason, Standing
 from trader.engine.domains import Domain, State
 from trader.engine.elector import ElectorThread
 from trader.engine.emergency import EmergencyJournal
@@ -24,6 +24,7 @@ from trader.engine.kills import KillDesk
 from trader.engine.leading import Signal
 from trader.engine.loop import Leadership, LoopPorts
 from trader.engine.ports import KillRow, Outcome, StoreAway, Wishes
+from trader.engine.questions import Questions
 from trader.engine.reporting import annotations, news
 from trader.engine.settings import ElectorHandle, Ending, EnginePorts, EngineSettings, Snapshot
 from trader.engine.taking import Take, take_over
@@ -33,8 +34,6 @@ log = structlog.get_logger(__name__)
 KILL_POLL_SECONDS = 0.25
 NEWS_SECONDS = 0.05
 """How soon a change of state or kill is noticed; the Lease's annotations then follow at once."""
-CONFIG_SECONDS = 2.0
-"""The longest that an offered configuration waits for the loop's answer."""
 NO_EPOCH_PAUSE_SECONDS = 5.0
 """How long a pod that found no epoch leaves the Lease to others."""
 
@@ -84,6 +83,7 @@ class TradingEngine(Generic[State]):
         self._live, self._suspended = settings.live, False
         self._epoch = Epoch(0)
         self._leadership: Leadership[State] | None = None
+        self._questions = Questions(ports.clock, lambda: self._leadership)
         self._turned_at = ports.clock.machine_time()
         self._message = "standing by"
         self._is_lost = False
@@ -131,18 +131,11 @@ class TradingEngine(Generic[State]):
 
     async def offer_config(self, config: Config, replaces: str, epoch: Epoch, *, is_promoted: bool) -> ConfigJudged:
         """Offer another configuration to the running engine (docs/seams.md §6); its answer, or NOT_LEADER after two seconds."""
-        request = f"config-{secrets.token_hex(4)}"
-        if self._leadership is not None:
-            now, market_time = self._ports.clock.machine_time(), self._ports.clock.market_time()
-            offer = ConfigOffered(now, market_time, request, epoch, replaces, config, is_promoted)
-            try:
-                async with asyncio.timeout(CONFIG_SECONDS):
-                    return await self._leadership.offer_config(offer)
-            except TimeoutError:
-                log.warning("config_unanswered", config=config.config_hash, seconds=CONFIG_SECONDS)
-        return ConfigJudged(
-            request, config.config_hash, ConfigVerdict.REFUSED, ConfigRefusal.NOT_LEADER, "this process does not lead"
-        )
+        return await self._questions.offer_config(config, replaces, epoch, is_promoted=is_promoted)
+
+    async def take_signal(self, strategy: str, signal: EntrySignal) -> SignalJudged:
+        """Bring a signal to one of the session's strategies (docs/seams.md §7); its answer, or NOT_LEADER after two seconds."""
+        return await self._questions.take_signal(strategy, signal)
 
     def snapshot(self) -> Snapshot:
         """What is now."""
