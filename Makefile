@@ -46,6 +46,13 @@ cluster-test: setup ## Real Kubernetes: brings the stand up, breaks it, judges b
 	$(BIN)/python -m ops.deploying
 	$(BIN)/python -m pytest tests/cluster
 
+sim: setup ## The simulation: SEED=n [KIND=short|hour] repeats one; else SHORT=n HOURS=n FIRST=n SECONDS=n on all cores
+	$(BIN)/python -m ops.simulating $(if $(SEED),one $(SEED) --kind $(or $(KIND),short),many --short $(or $(SHORT),2000) \
+	  --hours $(or $(HOURS),4) --first $(or $(FIRST),0) --seconds $(or $(SECONDS),0))
+
+sim-campaign: setup ## The recorded campaign: PARTS=short:0-9,hour:3 (none: what is missing), SECONDS=n, VERIFY=1 compares digests
+	nice -n 19 $(BIN)/python -m ops.simulating campaign $(if $(PARTS),--parts $(PARTS)) $(if $(VERIFY),--verify) --seconds $(or $(SECONDS),0)
+
 test: ## Everything, as CI runs it; removes the cluster if it made it (KEEP=1 keeps it)
 	@PYTHON=$(PYTHON) ops/test.sh
 
@@ -77,4 +84,4 @@ run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ct
 clean: ## Remove what was built in this folder (the cluster has `make down`)
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: verify smoke-test help setup lock fmt lint type unit component cluster-test test bench demo demo-down up down run clean
+.PHONY: verify smoke-test help setup lock fmt lint type unit component cluster-test sim sim-campaign test bench demo demo-down up down run clean

@@ -37,6 +37,7 @@ stand=$!
 
 part "lint and types" make --no-print-directory lint type
 part "unit and property tests" $bin/python -m pytest tests/unit tests/property tests/contract
+part "the simulation: its tests" $bin/python -m pytest tests/simulation
 part "component tests" $bin/python -m pytest tests/component
 
 say "waiting for the cluster"

@@ -68,3 +68,15 @@ def test_no_second_holds_more_than_ten_reads() -> None:
     world.pump()
     for _ in range(5):
         assert reads_of(world, 1) <= 10
+
+
+def test_a_difference_that_a_young_fill_may_explain_is_looked_at_again_as_soon_as_it_cannot() -> None:
+    """Somebody else trades within three seconds of our own fill: known once the fill has settled, not an idle period later."""
+    world = protected()
+    world.exchange.move(NIFTY, world.bracket.plan.target_price + 10)
+    world.pump()
+    assert not world.state.durable.open
+    world.exchange.place_foreign(NIFTY, Side.BUY, 65, fills=True)
+    world.pump()
+    world.run(5)
+    assert world.state.durable.foreign == {NIFTY: 65}

@@ -19,6 +19,7 @@ from trader.domain.events import (
 )
 from trader.domain.values import SECOND, Epoch, IntentId, Leg, MachineTime, Tag
 from trader.engine.gate import OrderGate
+from trader.engine.pacing import Pace
 from trader.engine.ports import RateLimited, Refused, Unknown
 from trader.engine.sending import Sender
 
@@ -34,9 +35,30 @@ class Bench:
         self.events: list[Event] = []
         self.marks: list[tuple[Tag, str]] = []
         self.tally = Tally()
+        pace = Pace(clock.machine_time, lambda: 10)
         self.sender = Sender(
-            self.broker, clock, self.tally, self.events.append, lambda tag, state: self.marks.append((tag, state))
+            self.broker,
+            clock,
+            self.tally,
+            post=self.events.append,
+            mark=lambda tag, state: self.marks.append((tag, state)),
+            pace=pace,
         )
+
+
+def test_what_two_seconds_decided_and_one_commit_let_out_still_leaves_at_the_brokers_pace() -> None:
+    """Ten calls go at once, the first ones; the next wait until no window of a second holds more."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        stops = [place(1, leg=Leg.STOP, attempt=number) for number in range(13)]
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.send(tasks, Epoch(1), stops, clock.machine_time())
+        times = [second for second, *_ in bench.broker.sent]
+        assert [tag for _, _, tag, _ in bench.broker.sent[:10]] == [each.tag for each in stops[:10]]
+        assert [round(each, 2) for each in times] == [0.0] * 10 + [1.1] * 3
+
+    run_virtually(main)
 
 
 def test_orders_leave_side_by_side_and_each_answer_is_one_event() -> None:

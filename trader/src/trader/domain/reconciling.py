@@ -201,6 +201,9 @@ def on_positions_read(turn: Turn, event: PositionsRead) -> None:
         return
     turn.change_control(position_agreements=0)
     settled = {key: quantity for key, quantity in differing.items() if _is_settled(turn, key, event.requested_at)}
+    if len(settled) < len(differing):
+        # Our fill is too young to tell who is behind: the positions are read again until it is not.
+        turn.change_control(foreign_moved_at=turn.now)
     confirmed = _confirmed(turn, settled)
     for instrument, quantity in confirmed.items():
         _accept_position(turn, instrument, quantity)

@@ -52,6 +52,7 @@ from trader.engine.inbox import Inbox
 from trader.engine.kills import KillDesk
 from trader.engine.leases import SEND_LIMIT
 from trader.engine.market import MarketTask
+from trader.engine.pacing import Pace
 from trader.engine.ports import Broker, Clock, Feed, KillRow, Preflight, Store, StoreAway, Telemetry
 from trader.engine.records import Order
 from trader.engine.sending import Sender
@@ -103,7 +104,8 @@ class Leadership(Generic[State]):
         self._tasks: asyncio.TaskGroup
         self.profile = profile
         self.view = domain.view(state)
-        self._sender = Sender(ports.broker, ports.clock, ports.telemetry, self.post, self._mark)
+        pace = Pace(ports.clock.machine_time, lambda: self.profile.orders_per_second)
+        self._sender = Sender(ports.broker, ports.clock, ports.telemetry, post=self.post, mark=self._mark, pace=pace)
         self._committer = Committer(
             term,
             Doors(

@@ -20,6 +20,7 @@ from trader.domain.events import (
     ReadFailed,
 )
 from trader.domain.values import SECOND, Epoch, MachineTime, MarketTime, Tag
+from trader.engine.pacing import Pace
 from trader.engine.ports import Broker, Clock, GateClosed, Outcome, Permit, Refused, Telemetry, Unknown
 from trader.engine.records import Order
 
@@ -35,8 +36,10 @@ class Sender:
         broker: Broker,
         clock: Clock,
         telemetry: Telemetry,
+        *,
         post: Callable[[Event], None],
         mark: Callable[[Tag, str], None],
+        pace: Pace,
     ) -> None:
         """`mark` notes what became of an order's outbox row; it must not block."""
         self._broker = broker
@@ -44,6 +47,7 @@ class Sender:
         self._telemetry = telemetry
         self._post = post
         self._mark = mark
+        self._pace = pace
         self._reading: set[str] = set()
         self.in_flight = 0
         """Orders on their way; reads do not count."""
@@ -73,6 +77,7 @@ class Sender:
 
     async def _send(self, order: Order, permit: Permit) -> None:
         try:
+            await self._pace.turn()
             if isinstance(order, PlaceOrder):
                 await self._place(order, permit)
             else:

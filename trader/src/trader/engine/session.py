@@ -46,6 +46,11 @@ class _Order(StrEnum):
     """The leadership's task is over by itself: no epoch was to be had."""
 
 
+def _start_daemon(target: Callable[[], None], name: str) -> None:
+    """A thread that keeps no process alive."""
+    threading.Thread(target=target, name=name, daemon=True).start()
+
+
 class TradingEngine(Generic[State]):
     """The engine of one account in one process."""
 
@@ -58,14 +63,17 @@ class TradingEngine(Generic[State]):
         end_process: Callable[[int], None] | None = None,
         elector: Callable[[Callable[[Signal], None], Callable[[], Mapping[str, str]]], ElectorHandle] | None = None,
         new_kill_id: Callable[[], str] = lambda: f"kill-{secrets.token_hex(4)}",
+        start_thread: Callable[[Callable[[], None], str], None] = _start_daemon,
     ) -> None:
         """`end_process` (`os._exit` in the pod) is called at once, from whatever thread notices, when leadership is lost for
         certain, so that a blocked event loop cannot delay the end; None leaves it to `run()` returning `Ending.LOST`.
+        `start_thread` runs the session's watch beside the loop: what has no threads, as a simulation, brings its own way.
         """
         self._settings = settings
         self._ports = ports
         self._domain = domain
         self._end_process = end_process
+        self._start_thread = start_thread
         self._emergency = EmergencyJournal(settings.emergency_directory)
         self._desk = KillDesk(
             settings.account,
@@ -94,7 +102,7 @@ class TradingEngine(Generic[State]):
         """Stand by, lead, until `stop()` or a loss. Call once."""
         self._loop = asyncio.get_running_loop()
         self._elector.start()
-        watching = self._start_watch()
+        self._start_watch()
         try:
             async with asyncio.TaskGroup() as tasks:
                 companions = [
@@ -113,7 +121,7 @@ class TradingEngine(Generic[State]):
             self._ports.gate.cut()
             self._leadership = None
         await asyncio.to_thread(self._elector.stop, 2.0)
-        if watching is not None and self._ports.watch is not None:
+        if self._ports.watch is not None:
             self._ports.watch.close()
         return ending
 
@@ -317,18 +325,16 @@ class TradingEngine(Generic[State]):
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(action)
 
-    def _start_watch(self) -> threading.Thread | None:
+    def _start_watch(self) -> None:
         watch = self._ports.watch
         if watch is None:
-            return None
+            return
 
         def heard(wishes: Wishes) -> None:
             self._call(lambda: self._heard_wishes.put_nowait(wishes))
 
         is_over = threading.Event()
-        thread = threading.Thread(target=watch.watch, args=(heard, is_over.is_set), name="session-watch", daemon=True)
-        thread.start()
-        return thread
+        self._start_thread(lambda: watch.watch(heard, is_over.is_set), "session-watch")
 
     async def _hear_wishes(self) -> None:
         while True:

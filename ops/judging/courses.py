@@ -1,0 +1,207 @@
+"""What each intent held and had at work, moment by moment, by the exchange's log alone: one pass, signed as the exchange signs.
+
+`history.changes` counts legs; this counts sides, so that a reversal and its correction are told apart.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.judging.history import TERMINAL
+from trader.domain.tags import TagParts, decode_tag
+from trader.domain.values import Leg
+
+Entries = Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of machine time, in nanoseconds on the exchange's clock."""
+
+    begin_ns: int
+    end_ns: int
+
+    @property
+    def length(self) -> int:
+        """Nanoseconds."""
+        return max(0, self.end_ns - self.begin_ns)
+
+
+@dataclass(slots=True)
+class Working:
+    """One order of ours at the exchange."""
+
+    order_id: str
+    tag: str
+    parts: TagParts
+    sign: int
+    pending: int
+    accepted_ns: int
+
+
+@dataclass(slots=True)
+class Moment:
+    """An intent right after something happened to it."""
+
+    at_ns: int
+    net: int = 0
+    """Signed quantity."""
+    side: int = 0
+    """+1 for an intent that buys first."""
+    working: dict[str, Working] = field(default_factory=dict)
+
+    @property
+    def cover(self) -> int:
+        """What stops and exits at work would close of it."""
+        return sum(
+            each.pending
+            for each in self.working.values()
+            if each.parts.leg in (Leg.STOP, Leg.EXIT) and each.sign * self.net < 0
+        )
+
+    @property
+    def is_naked(self) -> bool:
+        """Something is held that no stop or exit would close."""
+        return self.net != 0 and self.cover < abs(self.net)
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Nothing is held, no entry works, and an exit does."""
+        if self.net or not self.working:
+            return False
+        return not any(each.parts.leg is Leg.ENTRY for each in self.working.values())
+
+    @property
+    def is_reversed(self) -> bool:
+        """More was closed than was held."""
+        return self.net * self.side < 0
+
+
+def courses(entries: Entries, *, counts_outside: bool = False) -> dict[str, list[Moment]]:
+    """Intent -> its moments, oldest first.
+
+    `counts_outside`: trades of the account that are not ours close what we hold, oldest intent first. Whether a trade by hand
+    closed our position or opened another is a matter of view: judges of schedules with people in them take the milder one.
+    """
+    orders: dict[str, Working] = {}
+    found: dict[str, list[Moment]] = {}
+    instruments: dict[str, str] = {}
+    for entry in entries:
+        kind = entry["kind"]
+        order_id = str(entry.get("order_id"))
+        if kind == "order_accepted":
+            parts = decode_tag(entry.get("tag"))
+            if parts is None:
+                continue
+            sign = 1 if entry["transaction_type"] == "BUY" else -1
+            order = Working(order_id, entry["tag"], parts, sign, int(entry["quantity"]), entry["machine_time_ns"])
+            orders[order_id] = order
+            instruments[parts.intent] = entry["instrument"]
+        elif order_id in orders and kind in _CHANGES:
+            order = orders[order_id]
+        else:
+            if kind == "trade" and counts_outside:
+                _traded_outside(found, instruments, entry)
+            continue
+        course = found.setdefault(order.parts.intent, [])
+        moment = _next(course, order, entry["machine_time_ns"])
+        _CHANGES[kind](moment, order, entry)
+        course.append(moment)
+    return found
+
+
+def _traded_outside(
+    found: Mapping[str, list[Moment]], instruments: Mapping[str, str], entry: Mapping[str, Any]
+) -> None:
+    """Somebody else traded in the account: what closes a position of ours closes it, oldest intent first."""
+    sign = 1 if entry["transaction_type"] == "BUY" else -1
+    left = int(entry["quantity"])
+    for intent, course in found.items():
+        last = course[-1]
+        if instruments[intent] == entry["instrument"] and last.net * sign < 0 < left:
+            part = min(left, abs(last.net))
+            left -= part
+            course.append(Moment(entry["machine_time_ns"], last.net + sign * part, last.side, dict(last.working)))
+
+
+def _next(course: list[Moment], order: Working, at_ns: int) -> Moment:
+    if not course:
+        entry_sign = order.sign if order.parts.leg is Leg.ENTRY else -order.sign
+        return Moment(at_ns, 0, entry_sign)
+    last = course[-1]
+    return Moment(at_ns, last.net, last.side, dict(last.working))
+
+
+def _accepted(moment: Moment, order: Working, _: Mapping[str, Any]) -> None:
+    _left(moment, order, order.pending)
+
+
+def _traded(moment: Moment, order: Working, entry: Mapping[str, Any]) -> None:
+    quantity = int(entry["quantity"])
+    moment.net += order.sign * quantity
+    _left(moment, order, order.pending - quantity)
+
+
+def _modified(moment: Moment, order: Working, entry: Mapping[str, Any]) -> None:
+    if "quantity" in entry:
+        _left(moment, order, int(entry["quantity"]) - int(entry.get("filled_quantity", 0)))
+
+
+def _updated(moment: Moment, order: Working, entry: Mapping[str, Any]) -> None:
+    if entry["status"] in TERMINAL:
+        _left(moment, order, 0)
+
+
+def _cancelled(moment: Moment, order: Working, _: Mapping[str, Any]) -> None:
+    _left(moment, order, 0)
+
+
+def _left(moment: Moment, order: Working, pending: int) -> None:
+    # A new value each time: earlier moments keep theirs.
+    changed = Working(order.order_id, order.tag, order.parts, order.sign, max(0, pending), order.accepted_ns)
+    order.pending = changed.pending
+    if changed.pending:
+        moment.working[order.order_id] = changed
+    else:
+        moment.working.pop(order.order_id, None)
+
+
+_CHANGES: dict[str, Callable[[Moment, Working, Mapping[str, Any]], None]] = {
+    "order_accepted": _accepted,
+    "trade": _traded,
+    "order_modified": _modified,
+    "order_update": _updated,
+    "order_cancelled": _cancelled,
+}
+
+
+def spans(course: Iterable[Moment], is_so: Callable[[Moment], bool], until_ns: int) -> list[Interval]:
+    """When something was so, without interruption."""
+    found: list[Interval] = []
+    begin: int | None = None
+    for moment in course:
+        if is_so(moment):
+            begin = moment.at_ns if begin is None else begin
+        elif begin is not None:
+            found.append(Interval(begin, moment.at_ns))
+            begin = None
+    if begin is not None:
+        found.append(Interval(begin, max(begin, until_ns)))
+    return found
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """Their union, in order."""
+    found: list[Interval] = []
+    for each in sorted(intervals, key=lambda interval: interval.begin_ns):
+        if found and each.begin_ns <= found[-1].end_ns:
+            found[-1] = Interval(found[-1].begin_ns, max(found[-1].end_ns, each.end_ns))
+        else:
+            found.append(each)
+    return found
+
+
+def beyond(interval: Interval, excused: Iterable[Interval]) -> int:
+    """How much of an interval no excuse covers, in nanoseconds; `excused` must not overlap among themselves."""
+    covered = sum(max(0, min(interval.end_ns, each.end_ns) - max(interval.begin_ns, each.begin_ns)) for each in excused)
+    return interval.length - covered

@@ -1,0 +1,65 @@
+"""A strategy that proposes what the schedule says, when it says so: signals as they might come from outside."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from trader.domain.prices import beyond, round_down
+from trader.domain.strategies import Intent, Memory, StrategyView
+from trader.domain.values import SECOND, InstrumentKey, Paise, Side, SignalKey
+
+WINDOW = 2 * SECOND
+"""How long a signal is worth following."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSignal:
+    """One signal of the schedule."""
+
+    number: int
+    at: int
+    """Market time from which it stands."""
+    instrument: InstrumentKey
+    side: Side
+    stop_ticks: int
+    reward_permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """Proposes each signal once while it stands; a successor proposes it again under the same key."""
+
+    signals: tuple[PlannedSignal, ...]
+    proposed: Callable[[int], None] = field(compare=False)
+    name: str = "scripted"
+    entry_timeout: int = 6 * SECOND
+
+    def decide(self, view: StrategyView, memory: Memory | None) -> tuple[Memory | None, tuple[Intent, ...]]:
+        """Look for signals of this instrument that stand now."""
+        done: tuple[int, ...] = memory if isinstance(memory, tuple) else ()
+        quote, at = view.quote, view.quote.market_time
+        found = [
+            each
+            for each in self.signals
+            if each.instrument == quote.instrument and each.at <= at < each.at + WINDOW and each.number not in done
+        ]
+        if not found:
+            return memory, ()
+        self.proposed(len(found))
+        intents = tuple(self._intent(view, each) for each in found)
+        return (*done, *(each.number for each in found)), intents
+
+    def _intent(self, view: StrategyView, signal: PlannedSignal) -> Intent:
+        quote, side, tick = view.quote, signal.side, view.instrument.tick_size
+        touch = quote.ask if side is Side.BUY else quote.bid
+        entry = beyond(side, touch, 4, tick)
+        distance = signal.stop_ticks * tick
+        reward = round_down(distance * signal.reward_permille // 1_000, tick)
+        return Intent(
+            strategy=self.name,
+            signal_key=SignalKey(f"signal-{signal.number}"),
+            instrument=quote.instrument,
+            side=side,
+            entry_price=Paise(entry),
+            stop_price=Paise(entry - side.sign * distance),
+            target_price=Paise(entry + side.sign * reward),
+        )
