@@ -154,6 +154,7 @@ class Ours:
     def lap(self, number: int) -> int:
         """One quote until its order command, in nanoseconds; afterwards the order is accepted and cancelled."""
         self.pass_time()
+        self.feed(ClockTick(self.now, self.market_time))
         cents = price_cents(number)
         quote = Quote(
             self.now, self.market_time, KEYS[number % INSTRUMENTS], Paise(cents), Paise(cents), Paise(cents + 2)

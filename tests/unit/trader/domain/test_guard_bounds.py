@@ -12,7 +12,7 @@ from trader.domain.guards import GUARDS, Case, daily_loss_limit, judge, make_cas
 from trader.domain.records import KillStood
 from trader.domain.signals import take_up
 from trader.domain.sizing import Sizing
-from trader.domain.state import EngineState, ForeignPolicy, Order
+from trader.domain.state import EngineState, ForeignPolicy, Order, SpreadNormal
 from trader.domain.strategies import Intent
 from trader.domain.throttle import Budget
 from trader.domain.turn import Turn
@@ -25,6 +25,7 @@ from trader.domain.values import (
     OrderStatus,
     Paise,
     Quantity,
+    Side,
     SignalKey,
     Standing,
     TradingState,
@@ -212,9 +213,9 @@ def test_lot_size(ready: World) -> None:
 @pytest.mark.parametrize("which", ["entry_price", "stop_price", "target_price"])
 def test_freeze_band(ready: World, which: str) -> None:
     """The circuit's own limits are inside; so is a freeze quantity of exactly one lot, or none at all."""
-    code = GuardCode.FREEZE_BAND
+    code, anywhere = GuardCode.FREEZE_BAND, quoted(last_price=Paise(2_640_000))
     for edge in (2_160_000, 2_640_000):
-        assert words(ready, code, **{which: Paise(edge)}) == ""
+        assert words(ready, code, anywhere, **{which: Paise(edge)}) == ""
     for beyond in (2_159_990, 2_640_010):
         assert words(ready, code, **{which: Paise(beyond)}) == f"price must be within 2160000..2640000, was {beyond}"
     assert words(ready, code, mastered(freeze_quantity=Quantity(65))) == ""
@@ -224,16 +225,42 @@ def test_freeze_band(ready: World, which: str) -> None:
     assert words(ready, code, mastered(freeze_quantity=Quantity(1))) == "freeze quantity 1 is below one lot of 65"
 
 
+def test_limit_protection(ready: World) -> None:
+    """Two percent above the reference a buyer pays too much; as far below it nothing is wrong, and without it everything is."""
+    code, reference = GuardCode.FREEZE_BAND, 2_400_000
+    edge = Paise(reference + 48_000)
+    assert words(ready, code, entry_price=edge) == ""
+    said = words(ready, code, entry_price=Paise(edge + 10))
+    assert said == f"entry {edge + 10} is beyond the price protection around the reference {reference}"
+    assert words(ready, code, entry_price=Paise(reference - 48_010)) == ""
+    selling = {"side": Side.SELL, "entry_price": Paise(reference - 48_010)}
+    assert words(ready, code, **selling).endswith(f"around the reference {reference}")
+    assert words(ready, code, quoted(last_price=Paise(0))).endswith("around the reference 0")
+
+
 def test_spread_blowout(ready: World) -> None:
-    """As wide as the tactics allow passes; one paisa more does not; a side that is missing says nothing."""
-    code = GuardCode.SPREAD_BLOWOUT
-    widest = 2_400_000 * 2_000 // 1_000_000
-    bid = Paise(2_400_000)
-    assert words(ready, code, quoted(bid=bid, ask=Paise(bid + widest))) == ""
-    said = words(ready, code, quoted(bid=bid, ask=Paise(bid + widest + 1)))
-    assert said == f"bid {bid} and ask {bid + widest + 1} are more than {widest} apart"
-    assert words(ready, code, quoted(bid=Paise(0), ask=bid)) == ""
-    assert words(ready, code, quoted(bid=Paise(-9_000), ask=Paise(0))) == ""
+    """As wide as the normal allows passes, one paisa more does not; a side that is missing, or a crossed book, is no market."""
+    code, bid = GuardCode.SPREAD_BLOWOUT, Paise(2_400_000)
+
+    def said(spread: int, *changes: Change) -> str:
+        return words(ready, code, quoted(bid=bid, ask=Paise(bid + spread)), *changes)
+
+    assert said(0) == said(2_400) == ""
+    assert said(2_401) == f"bid {bid} and ask {bid + 2_401} are more than 2400 apart"
+    assert said(-1) == f"bid {bid} and ask {bid - 1} are no market"
+    assert words(ready, code, quoted(bid=Paise(0), ask=bid)) == f"bid 0 and ask {bid} are no market"
+
+    known = SpreadNormal("2026-11-23", ready.market_time, (100,) * 12, median=100, widest=300)
+
+    def normally(**changes: object) -> Change:
+        spreads = {NIFTY: evolve(known, **changes)}
+        return lambda state: evolve(state, market=evolve(state.market, spreads=spreads))
+
+    assert said(300, normally()) == ""
+    assert said(301, normally()) == f"bid {bid} and ask {bid + 301} are more than 300 apart"
+    assert said(100, normally(is_latched=True)) == (
+        "the spread was above 300, and is near its normal of 100 for too short a time"
+    )
 
 
 def test_per_trade_risk(ready: World) -> None:
