@@ -4,7 +4,7 @@ The state is that of a LIVE leader that has come here by the same events as in a
 agreed. A strategy proposes an entry on every quote; all guards judge it, at Kite's own limits (time stands in the events and
 moves 200 ms from quote to quote, so the windows hold about 300 calls); the bracket is planned and the entry emitted with its
 records. Between the timed quotes, outside the measurement, the order is committed, accepted and cancelled, and its bracket
-closes: the day's books grow as they would.
+closes. After 200 entries the next trading day begins.
 """
 
 import time
@@ -54,6 +54,9 @@ from trader.domain.values import (
 )
 
 KEYS = [InstrumentKey(f"NFO:STOCK{number}26DECFUT") for number in range(INSTRUMENTS)]
+DAY_LENGTH = 24 * 3600 * SECOND
+DAY = 200
+"""Entries of a trading day."""
 MORNING = 1_795_405_500 * SECOND
 NOTHING = Paise(0)
 
@@ -129,10 +132,16 @@ class Ours:
             StandingChanged(*at, Standing.LEADER, Epoch(1)),
         ):
             self.feed(event)
+        self.open_day()
+
+    def open_day(self) -> None:
+        """The next morning, until the engine is LIVE again."""
+        self.market_time = MarketTime(MORNING + (self.market_time - MORNING) // DAY_LENGTH * DAY_LENGTH + DAY_LENGTH)
         for _ in range(20):
             self.pass_time()
             self.feed(ClockTick(self.now, self.market_time))
         assert self.state.control.trading_state is TradingState.LIVE, self.state.control.message
+        assert not self.state.durable.closed, "the books of the day before should be closed"
 
     def pass_time(self) -> None:
         """Time stands in the events alone."""
@@ -153,8 +162,9 @@ class Ours:
 
     def lap(self, number: int) -> int:
         """One quote until its order command, in nanoseconds; afterwards the order is accepted and cancelled."""
+        if number % DAY == 0:
+            self.open_day()
         self.pass_time()
-        self.feed(ClockTick(self.now, self.market_time))
         cents = price_cents(number)
         quote = Quote(
             self.now, self.market_time, KEYS[number % INSTRUMENTS], Paise(cents), Paise(cents), Paise(cents + 2)

@@ -26,9 +26,17 @@ def test_no_second_ever_holds_more_than_its_calls(pauses: list[int]) -> None:
 def test_old_calls_are_forgotten() -> None:
     """After a minute a call counts nowhere."""
     sends = Sends().noted(MachineTime(0), 3).noted(MachineTime(61 * SECOND), 1)
-    assert len(sends.times) == 1
     left = budget_left(sends, MachineTime(61 * SECOND), 10, 400, 7)
     assert (left.second, left.minute, left.day, left.calls) == (9, 399, 7, 9)
+
+
+def test_the_window_does_not_grow_with_the_day() -> None:
+    """However long the day, little more than a minute of calls is kept, and every one of the last minute is."""
+    sends = Sends()
+    for second in range(1_000):
+        sends = sends.noted(MachineTime(second * SECOND), 6)
+        assert sends.within_minute(MachineTime(second * SECOND)) == 6 * min(second + 1, 60)
+        assert len(sends.times) <= 6 * 60 + 64
 
 
 def test_every_attempt_counts_refused_or_not() -> None:

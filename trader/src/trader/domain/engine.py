@@ -126,7 +126,7 @@ def _step_quote_in_session(state: EngineState, quote: Quote) -> tuple[EngineStat
         spreads = with_entry(spreads, key, evolve(spread, is_latched=True, calm_samples=0))
     quotes = with_entry(market.quotes, key, quote)
     turn.market = Market(quote.at, quote.market_time, market.session, quotes, market.memory, spreads, market.references)
-    concerned = tuple(intent for intent, each in turn.durable.open.items() if each.plan.instrument == key)
+    concerned = [intent for intent, each in turn.durable.open.items() if each.plan.instrument == key]
     if concerned and not _is_idle(turn):
         _note_triggers(turn, quote)
         _guard_daily_loss(turn)

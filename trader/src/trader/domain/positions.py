@@ -33,7 +33,10 @@ def bracket_heat(bracket: Bracket) -> int:
 
 def portfolio_heat(brackets: Iterable[Bracket]) -> Paise:
     """Worst-case loss of all open brackets."""
-    return Paise(sum(bracket_heat(bracket) for bracket in brackets))
+    heat = 0
+    for bracket in brackets:
+        heat += bracket_heat(bracket)
+    return Paise(heat)
 
 
 def cash_flow(bracket: Bracket) -> int:
@@ -62,8 +65,10 @@ def bracket_profit(bracket: Bracket, quote: Quote | None) -> Paise:
 
 def day_profit(durable: Durable, quotes: Mapping[InstrumentKey, Quote]) -> Paise:
     """Profit of the day after charges: closed brackets as booked, open ones at the last price."""
-    opened = sum(bracket_profit(each, quotes.get(each.plan.instrument)) for each in durable.open.values())
-    return Paise(durable.day_booked + opened)
+    profit: int = durable.day_booked
+    for bracket in durable.open.values():
+        profit += bracket_profit(bracket, quotes.get(bracket.plan.instrument))
+    return Paise(profit)
 
 
 def our_positions(durable: Durable) -> dict[InstrumentKey, int]:

@@ -7,11 +7,13 @@ its own intent, tags, stop and target: so the sum is protected as each part fill
 
 from dataclasses import dataclass
 
+from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.profiles import PARTS_PER_UNIT, RiskProfile
 from trader.domain.values import Paise, Quantity
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sizing:
     """What each bound allows, in units, each already a multiple of the lot."""
@@ -65,4 +67,4 @@ def size_entry(
     room = max(0, share_of(net_liquidation, profile.max_heat_ppm) - heat)
     by_heat = room // stop_distance // lot * lot
     frozen = instrument.freeze_quantity // lot * lot if instrument.freeze_quantity else at_risk
-    return Sizing(by_risk=at_risk, by_freeze=frozen, by_heat=by_heat, slices=slices)
+    return Sizing(at_risk, frozen, by_heat, slices)

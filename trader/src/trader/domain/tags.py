@@ -14,10 +14,9 @@ from trader.domain.values import AccountId, Epoch, IntentId, Leg, SignalKey, Tag
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+# Numbers are written two letters, ten bits, at a time: every width of the layout is even.
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _EPOCH_WIDTH, _INTENT_WIDTH, _ATTEMPT_WIDTH = 4, 8, 2
-# Numbers are written two letters at a time, from these bits on.
-_EPOCH_SHIFTS, _INTENT_SHIFTS = (10, 0), (30, 20, 10, 0)
 # Odd weights, each its own: one wrong or two swapped neighbouring characters change the sum modulo 31.
 _WEIGHTS = tuple(range(1, 2 * (1 + _EPOCH_WIDTH + _INTENT_WIDTH + 1 + _ATTEMPT_WIDTH), 2))
 _BEFORE_ZERO = (ord("0") - 1) * sum(_WEIGHTS)
@@ -40,7 +39,8 @@ def intent_id(account: AccountId, trading_date: str, strategy: str, signal_key: 
     """The identity of an intent: the same signal on the same day is the same intent, in whatever process and epoch."""
     text = f"{account}\x1f{trading_date}\x1f{strategy}\x1f{signal_key}"
     number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=5).digest(), "big")
-    return IntentId(_encode(number, _INTENT_SHIFTS))
+    letters = _PAIRS[number >> 30] + _PAIRS[number >> 20 & 1023] + _PAIRS[number >> 10 & 1023] + _PAIRS[number & 1023]
+    return IntentId(letters)
 
 
 def encode_tag(parts: TagParts) -> Tag:
@@ -53,7 +53,8 @@ def encode_tag(parts: TagParts) -> Tag:
         raise ValueError(f"epoch must be within 0..{MAX_EPOCH}, was {parts.epoch}")
     if not 0 <= parts.attempt <= MAX_ATTEMPT:
         raise ValueError(f"attempt must be within 0..{MAX_ATTEMPT}, was {parts.attempt}")
-    body = f"T{_encode(parts.epoch, _EPOCH_SHIFTS)}{parts.intent}{parts.leg}{_PAIRS[parts.attempt]}"
+    epoch = _PAIRS[parts.epoch >> 10] + _PAIRS[parts.epoch & 1023]
+    body = f"T{epoch}{parts.intent}{parts.leg}{_PAIRS[parts.attempt]}"
     return Tag(body + _check(body))
 
 
@@ -72,11 +73,6 @@ def decode_tag(text: str | None) -> TagParts | None:
 def intent_of(tag: Tag) -> IntentId:
     """The intent that a tag of ours names; for tags that this engine wrote or decoded already."""
     return IntentId(tag[5:13])
-
-
-def _encode(number: int, shifts: tuple[int, ...]) -> str:
-    """Base 32, two letters at a time; every width of the layout is even."""
-    return "".join([_PAIRS[number >> shift & 1023] for shift in shifts])
 
 
 def _decode(text: str) -> int:

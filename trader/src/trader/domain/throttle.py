@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from trader.domain.values import SECOND, MachineTime
 
 _MINUTE = 60 * SECOND
+# So many calls must be stale before any is dropped: the tuple is copied once on the order path, not twice.
+_FORGETTING = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Sends:
-    """When order calls of the last minute were emitted, oldest first."""
+    """When order calls were emitted, oldest first: those of the last minute, and some older ones."""
 
     times: tuple[MachineTime, ...] = ()
 
     def noted(self, now: MachineTime, calls: int) -> "Sends":
-        """With these calls counted; what is older than a minute is forgotten."""
-        return Sends(self.times[bisect_right(self.times, now - _MINUTE) :] + (now,) * calls)
+        """With these calls counted; what is older than a minute is forgotten, a batch at a time."""
+        times = self.times
+        if len(times) >= _FORGETTING and times[_FORGETTING - 1] <= now - _MINUTE:
+            times = times[bisect_right(times, now - _MINUTE) :]
+        return Sends(times + (now,) * calls)
 
     def within_second(self, now: MachineTime) -> int:
         """Calls in the last second."""
@@ -49,7 +54,7 @@ class Budget:
 def budget_left(sends: Sends, now: MachineTime, per_second: int, per_minute: int, day_left: int) -> Budget:
     """What the windows leave now."""
     return Budget(
-        second=per_second - sends.within_second(now),
-        minute=per_minute - sends.within_minute(now),
-        day=day_left,
+        per_second - sends.within_second(now),
+        per_minute - sends.within_minute(now),
+        day_left,
     )
