@@ -103,9 +103,9 @@ async def test_what_is_missing_is_waited_for_in_words(tmp_path: Path) -> None:
         assert answer.status_code == 503
         (tmp_path / "database").mkdir()
         (tmp_path / "database" / "url").write_text("postgresql://trader:secret@127.0.0.1:1/trading")
-        await readiness(port, "the database does not answer")
+        await readiness(port, "database/url does not answer")
         (tmp_path / "database" / "url").write_text(f"sqlite:///{tmp_path / 'journal.db'}")
-        await readiness(port, "the broker cannot be used")
+        await readiness(port, "ok")
         process.send_signal(signal.SIGTERM)
         said, errors = await asyncio.wait_for(process.communicate(), 15)
     assert process.returncode == 0, errors

@@ -13,7 +13,7 @@ import pytest
 from kitesim.config import SimulatorConfig
 from kitesim.server import RunningSimulator, start
 from tests.component.trader.api_server import LEASE, SESSIONS, ApiServer
-from tests.component.trader_kite.test_run_in_a_pod import KUBECONFIG, SESSION, free_port, pod
+from tests.component.trader_kite.test_run_in_a_pod import KUBECONFIG, SESSION, free_port, pod, readiness
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(120)]
 
@@ -122,3 +122,17 @@ async def test_a_standby_never_touches_the_broker(tmp_path: Path, simulator: Run
         await asyncio.sleep(2)
         assert (len(await log(simulator)), connected()) == (before, 0)
         assert process.returncode is None, "it stands by"
+
+
+async def test_a_leader_without_its_broker_says_so_and_lets_go(tmp_path: Path, api: ApiServer) -> None:
+    """It wins the Lease, finds nothing at the broker's address, is not ready, says why, and leaves the Lease to others."""
+    (tmp_path / "database").mkdir()
+    (tmp_path / "database" / "url").write_text(f"sqlite:///{tmp_path / 'journal.db'}")
+    kubeconfig = KUBECONFIG.replace("http://127.0.0.1:1", api.new_client().configuration.host)
+    hold(api, "")
+    port = free_port()
+    async with pod(tmp_path, port, kubeconfig=kubeconfig) as process:
+        answer = await readiness(port, "the broker cannot be used: no market time from http://127.0.0.1:1/sim/clock")
+        assert answer.status_code == 503
+        await until(10, lambda: not api.objects[LEASE_PATH]["spec"]["holderIdentity"])
+        assert process.returncode is None

@@ -244,7 +244,7 @@ async def _prove(link: KiteLink, broker: KiteRest) -> None:
     try:
         await link.open()
     except Outcome as failure:
-        raise Unready(f"the broker does not answer: {failure}") from failure
+        raise Unready(f"the broker cannot be used: {failure}") from failure
     try:
         await broker.warm()
     except TokenDead as dead:

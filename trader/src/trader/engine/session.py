@@ -95,6 +95,8 @@ class TradingEngine(Generic[State]):
         self._turned_at = ports.clock.machine_time()
         self._message = "standing by"
         self._is_lost = False
+        self._is_unfit = False
+        """It won the Lease and could not use it; `_message` says why."""
 
     # --- the public face ---
 
@@ -168,6 +170,8 @@ class TradingEngine(Generic[State]):
         """Whether the process is warm, leading or standing by, and what is missing."""
         if self.is_leader:
             return True, ""
+        if self._is_unfit:
+            return False, self._message
         agreed_at, now = self._desk.agreed_at, self._ports.clock.machine_time()
         if agreed_at is None or now - agreed_at > 10 * SECOND:
             return False, "the database does not answer"
@@ -247,6 +251,7 @@ class TradingEngine(Generic[State]):
         try:
             if self._ports.link is not None:
                 await self._ports.link.open()
+            self._is_unfit = False
             taken = await take_over(
                 Take(self._settings.account, self._settings.identity.holder),
                 domain=self._domain,
@@ -261,7 +266,7 @@ class TradingEngine(Generic[State]):
             log.warning("epoch_unavailable", reason=str(failure), pause_seconds=NO_EPOCH_PAUSE_SECONDS)
             return
         except Outcome as failure:
-            self._message = f"won the Lease, but the broker does not answer: {failure}"
+            self._message, self._is_unfit = f"the broker cannot be used: {failure}", True
             log.warning("broker_unavailable", reason=str(failure), pause_seconds=NO_EPOCH_PAUSE_SECONDS)
             return
 
