@@ -231,10 +231,18 @@ async def test_two_processes_do_not_share_their_files(tmp_path: Path) -> None:
 async def test_state_prints_what_the_newest_run_holds(tmp_path: Path) -> None:
     """`trader state` finds a run by hand without being told its address."""
     home = tmp_path / "state"
-    async with trader(home / "trader" / "paper", "--for-seconds", "10"):
+    async with trader(home / "trader" / "paper", "--for-seconds", "40"):
         await until(home / "trader" / "paper", lambda shown: shown["isLeader"])
         printing = await asyncio.create_subprocess_exec(
             TRADER, "state", stdout=asyncio.subprocess.PIPE, env={**os.environ, "XDG_STATE_HOME": str(home)}
         )
         printed, _ = await printing.communicate()
+        await until(home / "trader" / "paper", lambda shown: shown["tradingState"] == "LIVE")
+        listing = await asyncio.create_subprocess_exec(
+            TRADER, "preflight", stdout=asyncio.subprocess.PIPE, env={**os.environ, "XDG_STATE_HOME": str(home)}
+        )
+        listed, _ = await listing.communicate()
+    assert (listing.returncode, b"all clear" in listed) == (0, True), listed
+    for name in (b"broker token", b"instrument master", b"database", b"calendar"):
+        assert name in listed
     assert json.loads(printed)["session"] == "paper"

@@ -16,6 +16,9 @@ LIFETIME_SECONDS: Final = 5
 """How long a picture is shown after its leader fell silent."""
 
 
+PODS_SECONDS: Final = 3600
+
+
 class LiveStateAway(Exception):  # noqa: N818 - what happened
     """Redis did not answer in time, or not sensibly."""
 
@@ -55,6 +58,22 @@ class RedisLiveState:
         except ValueError as error:
             raise LiveStateAway(f"{self._key} holds no JSON: {error}") from error
         return found if isinstance(found, dict) else None
+
+    async def report_pod(self, name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what this pod runs, and hear what each pod said last.
+
+        Raises:
+            LiveStateAway: Redis did not answer.
+        """
+        try:
+            async with self._redis.pipeline(transaction=False) as both:
+                both.hset(f"{self._key}:pods", name, json.dumps(about))
+                both.expire(f"{self._key}:pods", PODS_SECONDS)
+                both.hgetall(f"{self._key}:pods")
+                answers = await both.execute()
+            return {str(key, "utf-8"): json.loads(value) for key, value in answers[2].items()}
+        except (RedisError, OSError, ValueError) as error:
+            raise LiveStateAway(str(error) or type(error).__name__) from error
 
     async def close(self) -> None:
         """Let the connections go."""

@@ -1,4 +1,4 @@
-"""The command line: `trader run`, `state`, `kill`, `config check`. Bad input is one clear message and exit code 2."""
+"""The command line: `trader run`, `state`, `preflight`, `kill`, `config check`. Bad input is one clear message and exit code 2."""
 
 import asyncio
 import json
@@ -162,7 +162,7 @@ def _checked(file: Path) -> str:
         case "session":
             session = load(file, SessionFile)
             return f"session {session.session.name} of account {session.account.id}"
-        case "rows":
+        case "rows" | "checked":
             return f"freeze quantities, {len(load(file, FreezeFile).rows)} rows"
         case "charges":
             return f"charges, {len(load(file, ChargeFile).charges)} rows"
@@ -183,6 +183,25 @@ def _checked(file: Path) -> str:
 def state(url: str | None, token: str | None) -> None:
     """Print what a running trader holds, as JSON."""
     click.echo(json.dumps(_asked("GET", "/v1/state", url, token), indent=2))
+
+
+@main.command()
+@click.option("--url", help="Of the trader's HTTP API; default: the newest run by hand.")
+@click.option("--token", envvar="TRADER_API_TOKEN", help="Bearer token; default: that of the newest run by hand.")
+@_says_what_is_wrong
+def preflight(url: str | None, token: str | None) -> None:
+    """Show what must be right before new risk; one red line (exit code 1) = do not arm."""
+    shown = _asked("GET", "/v1/state", url, token)
+    lines = shown["preflight"] if shown["isLeader"] else (shown.get("leader") or {}).get("preflight")
+    if not lines:
+        raise ConfigInvalid([f"{shown['pod']} has nothing to show: the leader looks, and none was heard of lately"])
+    width = max(len(line["name"]) for line in lines)
+    for line in lines:
+        mark = click.style(" ok ", fg="green") if line["passed"] else click.style("RED ", fg="red", bold=True)
+        click.echo(f"{mark} {line['name']:<{width}}  {line['detail']}")
+    red = sum(1 for line in lines if not line["passed"])
+    click.echo(f"{red} of {len(lines)} are red: do not arm" if red else "all clear")
+    sys.exit(1 if red else 0)
 
 
 @main.command()

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -13,8 +14,10 @@ from trader.adapters.kite.clock import KitesimClock
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import machine_time
 from trader.app import showing
+from trader.app.checks import code_digest
 from trader.app.collecting import collect_at_rest
 from trader.app.documents import ConfigInvalid
+from trader.app.housekeeping import keep_house
 from trader.app.observing import time_flattening
 from trader.app.sharing import Sharing
 from trader.app.telemetry import TraderTelemetry
@@ -46,7 +49,12 @@ class TraderProcess:
         self.failure: Exception | None = None
         """What kept it from starting at all."""
         self.ended = asyncio.Event()
-        self._sharing = Sharing(chosen.settings.redis / "url", chosen.account, self._seen)
+        self._sharing = Sharing(
+            chosen.settings.redis / "url",
+            chosen.account,
+            self._seen,
+            (chosen.settings.pod.name, chosen.settings.session.config.hash, code_digest()),
+        )
         self._doors = doors
         self._patient = patient
         self._stopping = asyncio.Event()
@@ -105,6 +113,9 @@ class TraderProcess:
                 beside = {
                     asyncio.create_task(collect_at_rest(), name="collector"),
                     asyncio.create_task(time_flattening(engine.snapshot, clock, self.telemetry), name="flattening"),
+                    asyncio.create_task(
+                        keep_house(engine, self.assembled.store, self.chosen.account), name="housekeeping"
+                    ),
                     asyncio.create_task(self._sharing.run(lambda: engine.is_leader, self.state), name="sharing"),
                 }
                 try:
@@ -127,7 +138,7 @@ class TraderProcess:
         while not self._stopping.is_set():
             async with contextlib.AsyncExitStack() as attempt:
                 try:
-                    assembled = await assemble(self.chosen, doors, self.telemetry, attempt)
+                    assembled = await assemble(self.chosen, doors, self.telemetry, self._sharing, attempt)
                 except Unready as unready:
                     if not self._patient:
                         raise
@@ -188,4 +199,9 @@ class TraderProcess:
             market_time=self.assembled.clock.market_time() if self.assembled is not None else None,
             message=self.message,
         )
-        return showing.state(shown, self.snapshot()) | {"leader": self._sharing.leader_state}
+        return showing.state(shown, self.snapshot()) | {
+            "leader": self._sharing.leader_state,
+            "preflight": [asdict(each) for each in self.assembled.preflight.lines]
+            if self.assembled is not None
+            else [],
+        }

@@ -40,12 +40,21 @@ class Account(Part):
     foreign: Literal["Refuse", "Ignore"] = "Refuse"
 
 
+class Egress(Part):
+    """From which addresses Kite takes our orders, and who tells us which one is ours."""
+
+    registered_addresses: Annotated[tuple[str, ...], Field(min_length=1, max_length=2, alias="registeredAddresses")]
+    check_url: Annotated[str, Field(pattern=r"^https?://", alias="checkURL")]
+    """Answers with the caller's address as text; a service of the desk's own, or one that it trusts."""
+
+
 class BrokerAddress(Part):
     """Kite itself, or a simulator that speaks its protocols."""
 
     type: Literal["Kite", "Kitesim"]
     url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = None
     stream_url: Annotated[str, Field(pattern=r"^wss?://[^/]+/?$")] | None = Field(default=None, alias="streamURL")
+    egress: Egress | None = None
 
     @model_validator(mode="after")
     def _addressed(self) -> "BrokerAddress":

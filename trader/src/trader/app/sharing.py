@@ -1,6 +1,7 @@
 """Shares the leader's `/v1/state` with the standby, through Redis, once a second; both go on without it."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,46 @@ from trader.adapters.redis_live_state import LiveStateAway, RedisLiveState
 log = structlog.get_logger(__name__)
 
 SHARE_SECONDS = 1.0
+POD_SECONDS = 10.0
+"""How long a pod that fell silent counts as one that may lead."""
 
 
 class Sharing:
     """`leader_state` is what a standby last saw of its leader; None when it saw nothing lately."""
 
-    def __init__(self, url_file: Path, account: str, seen: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
-        """`seen` is told each picture that a standby reads."""
+    def __init__(
+        self,
+        url_file: Path,
+        account: str,
+        seen: Callable[[dict[str, Any]], None] = lambda _: None,
+        about: tuple[str, str, str] | None = None,
+    ) -> None:
+        """`seen` is told each picture that a standby reads; `about` is this pod, its configuration and its code."""
+        self._about = about
+        self._pods: dict[str, Any] = {}
+        self._answered_at: float | None = None
         self.leader_state: dict[str, Any] | None = None
         self._url_file = url_file
         self._account = account
         self._seen = seen
         self._is_away = False
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a Redis to share through."""
+        return self._url_file.exists()
+
+    def answered_ago(self) -> float | None:
+        """Seconds since Redis answered; None when it never did."""
+        return None if self._answered_at is None else time.monotonic() - self._answered_at
+
+    def pods(self, now: float) -> dict[str, tuple[str, str]]:
+        """Configuration and code of each pod that spoke lately, by its name."""
+        return {
+            name: (str(each.get("config")), str(each.get("code")))
+            for name, each in self._pods.items()
+            if isinstance(each, dict) and now - float(each.get("at", 0)) < POD_SECONDS
+        }
 
     async def run(self, is_leader: Callable[[], bool], state: Callable[[], dict[str, Any]]) -> None:
         """Publish while leading, read while standing by, until cancelled. Without a URL there is nothing to do."""
@@ -45,6 +74,9 @@ class Sharing:
         self, live: RedisLiveState, is_leader: Callable[[], bool], state: Callable[[], dict[str, Any]]
     ) -> None:
         try:
+            if self._about is not None:
+                name, config, code = self._about
+                self._pods = await live.report_pod(name, {"config": config, "code": code, "at": time.time()})
             if is_leader():
                 self.leader_state = None
                 await live.publish(state())
@@ -61,3 +93,4 @@ class Sharing:
             if self._is_away:
                 log.info("live_state_back")
             self._is_away = False
+            self._answered_at = time.monotonic()

@@ -51,6 +51,8 @@ class FreezeRowFile(Part):
 class FreezeFile(Part):
     """Largest quantities of one order."""
 
+    checked: dt.date
+    """The last day on which a person or a job compared it with the exchange's circulars."""
     rows: tuple[FreezeRowFile, ...]
 
 
@@ -132,6 +134,26 @@ def _rates(row: ChargeRowFile, exchange: Literal["NSE", "BSE"]) -> ChargeRates:
 def _parts(percent: float) -> int:
     """Parts per billion of a percentage, exactly as it is written."""
     return int(Decimal(repr(percent)) * PARTS / 100)
+
+
+def freeze_checked_on() -> dt.date:
+    """Until which day the freeze quantities are known to hold.
+
+    Raises:
+        ConfigInvalid: the table cannot be read.
+    """
+    text, name = table("freeze_quantities.yaml")
+    return parse(text, name, FreezeFile).checked
+
+
+def calendar_years(exchange: str) -> frozenset[int]:
+    """The years of which holidays are known.
+
+    Raises:
+        ConfigInvalid: the table cannot be read.
+    """
+    text, name = table(f"calendars/{exchange.lower()}.yaml")
+    return frozenset(each.year for each in parse(text, name, CalendarFile).holidays)
 
 
 def calendar(exchange: str) -> Calendar:

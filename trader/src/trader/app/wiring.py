@@ -31,10 +31,12 @@ from trader.adapters.order_budget import OrderBudget
 from trader.adapters.sql.migrating import upgrade
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import SystemClock
+from trader.app.checks import make_checks
 from trader.app.observing import ObservedFeed
-from trader.app.preflight import KitePreflight
+from trader.app.preflight import ListedPreflight
 from trader.app.profiles import risk_profile
 from trader.app.settings import Settings
+from trader.app.sharing import Sharing
 from trader.app.strategies import build_strategies
 from trader.app.tables import calendar, charge_table, freeze_table
 from trader.app.telemetry import Sources, TraderTelemetry
@@ -89,6 +91,7 @@ class Assembled:
     engine: TradingEngine[EngineState]
     clock: KitesimClock | SystemClock
     store: SqlStore
+    preflight: ListedPreflight
 
 
 def plan(settings: Settings) -> Plan:
@@ -118,7 +121,7 @@ def make_telemetry(settings: Settings) -> TraderTelemetry:
 
 
 async def assemble(
-    chosen: Plan, doors: Doors, telemetry: TraderTelemetry, closing: contextlib.AsyncExitStack
+    chosen: Plan, doors: Doors, telemetry: TraderTelemetry, sharing: Sharing, closing: contextlib.AsyncExitStack
 ) -> Assembled:
     """Connect everything; what was opened is closed by `closing`, whatever happens.
 
@@ -143,7 +146,16 @@ async def assemble(
     closing.push_async_callback(budget.close)
     stream = KiteStream(session, clock, settings.session.broker.stream_url or KITE_STREAM)
     feed = ObservedFeed(stream, clock, telemetry)
-    preflight = KitePreflight(broker, (lambda: clock.age_seconds) if isinstance(clock, KitesimClock) else lambda: 0.0)
+    preflight = ListedPreflight(
+        make_checks(
+            settings,
+            broker=broker,
+            store=store,
+            clock=clock,
+            clock_age=(lambda: clock.age_seconds) if isinstance(clock, KitesimClock) else lambda: 0.0,
+            sharing=sharing,
+        )
+    )
     engine = TradingEngine(
         _engine_settings(settings, doors.live),
         EnginePorts(
@@ -173,7 +185,7 @@ async def assemble(
             exchange=settings.session.calendar.exchange,
         )
     )
-    return Assembled(engine, clock, store)
+    return Assembled(engine, clock, store, preflight)
 
 
 def _engine_settings(settings: Settings, live: bool) -> EngineSettings:

@@ -5,9 +5,12 @@ Two clients with one token: orders have a session and an executor of their own, 
 """
 
 import asyncio
+import contextlib
 import functools
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -35,6 +38,9 @@ class Lane:
         self._client = KiteConnect(api_key, root=root, timeout=deadline_seconds)
         # Neither a proxy of the environment nor a ~/.netrc (it would replace the Authorization header) has a say here.
         self._client.reqsession.trust_env = False
+        self.clock_skew: float | None = None
+        """Seconds that our wall clock is ahead of the broker's, by the `Date` of its last answer."""
+        self._client.reqsession.hooks["response"].append(self._hear_date)
         for scheme in ("http://", "https://"):
             self._client.reqsession.mount(scheme, GatedAdapter(workers))
 
@@ -79,6 +85,12 @@ class Lane:
         if not nothing_left:
             loop.call_later(LATE_SECONDS, wire.hang_up)
         return nothing_left
+
+    def _hear_date(self, response: Any, *_arguments: Any, **_options: Any) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            told = parsedate_to_datetime(response.headers["Date"]).timestamp()
+            # The header was written at some moment of the round trip, in a second of which only the beginning is told.
+            self.clock_skew = time.time() - response.elapsed.total_seconds() / 2 - (told + 0.5)
 
     def let_go(self) -> None:
         """Close the connections that nobody uses; the next call makes a new one."""

@@ -74,6 +74,8 @@ class KiteRest:
         self._quote_turn = asyncio.Lock()
         self._quote_free_at = 0.0
         self._renewing: set[asyncio.Task[None]] = set()
+        self.instruments_on: dt.date | None = None
+        """The trading date whose instruments were loaded last."""
         session.on_token(self._use)
 
     async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
@@ -167,7 +169,12 @@ class KiteRest:
                 found.append(master.complete(row, quotes.get(row.key), self._freeze, on))
             except ValueError as error:
                 log.warning("instrument_left_out", instrument=row.key, reason=str(error))
+        self.instruments_on = on
         return tuple(found)
+
+    def clock_skew(self) -> float | None:
+        """Seconds that our wall clock is ahead of the broker's; None before its first answer."""
+        return self._orders.clock_skew
 
     async def warm(self) -> None:
         """Open a connection for orders and prove the token before the first order needs them.

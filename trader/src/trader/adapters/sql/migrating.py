@@ -36,7 +36,7 @@ def revision(url: str) -> str | None:
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
-            return _revision(connection)
+            return current_revision(connection)
     except OperationalError as failure:
         raise StoreAway(str(failure.orig).strip()) from failure
     finally:
@@ -53,7 +53,7 @@ def upgrade(url: str) -> None:
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
-            if _revision(connection) != newest():
+            if current_revision(connection) != newest():
                 _migrate(connection)
     except OperationalError as failure:
         raise StoreAway(str(failure.orig).strip()) from failure
@@ -61,7 +61,8 @@ def upgrade(url: str) -> None:
         engine.dispose()
 
 
-def _revision(connection: Connection) -> str | None:
+def current_revision(connection: Connection) -> str | None:
+    """The revision that this database stands at; ends the connection's transaction."""
     found = None
     if inspect(connection).has_table("alembic_version"):
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

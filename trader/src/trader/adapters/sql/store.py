@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from trader.adapters.sql.audit import AuditEntry, write_audit
 from trader.adapters.sql.connecting import Lane, make_engine
+from trader.adapters.sql.keeping import Health, prune, read_health
 from trader.adapters.sql.kills import engage, hear, standing_row
 from trader.adapters.sql.statements import COMMIT, TAKE_EPOCH
 from trader.adapters.sql.tables import intents, journal, kills, leader_epoch, outbox
@@ -28,6 +29,7 @@ COMMIT_SECONDS = 1.0
 TAKE_SECONDS = 4.0
 REPLAY_SECONDS = 10.0
 HOUSEKEEPING_SECONDS = 2.0
+PRUNE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,27 @@ class SqlStore:
                 write_audit(connection, self._account, entry)
 
         await self._others.run(work, HOUSEKEEPING_SECONDS)
+
+    async def health(self) -> Health:
+        """Schema, durability and role of the database.
+
+        Raises:
+            StoreAway: it does not answer.
+        """
+        return await self._others.run(read_health, HOUSEKEEPING_SECONDS)
+
+    async def prune(self, account: AccountId, days: int) -> int:
+        """Forget what is older than so many days and not replayed any more; how many rows that were.
+
+        Raises:
+            StoreAway: the database does not answer; part of it may be done.
+        """
+
+        def work(connection: Connection) -> int:
+            with connection.begin():
+                return prune(connection, account, days, self._start(connection, account))
+
+        return await self._others.run(work, PRUNE_SECONDS)
 
     # --- in the lane's thread ---
 
