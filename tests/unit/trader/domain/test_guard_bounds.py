@@ -147,7 +147,7 @@ def test_stale_data(ready: World) -> None:
 def holding(world: World) -> tuple[EngineState, Order]:
     """A state with one planned entry in NIFTY."""
     turn = Turn(world.state, world.now, world.market_time)
-    assert take_up(turn, intent())
+    assert take_up(turn, intent()) is None
     state, _ = turn.finish()
     (bracket,) = state.durable.open.values()
     (order,) = bracket.orders.values()
