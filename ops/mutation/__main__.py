@@ -1,8 +1,8 @@
 """Runs mutmut over the domain's most promising modules and writes `docs/reference/mutation.md`.
 
-`python -m ops.mutation [--minutes N] [--children N] [--report]`: goes on where the last run stopped, asks again whatever survived when a
-test has changed, and stops after so many minutes. `--report` only writes the page. The exit code is 1 while a survivor is neither killed
-nor explained in `survivors.yaml`, or a mutant is not judged.
+`python -m ops.mutation [--minutes N] [--children N] [--report]`: goes on where the last run stopped, asks again whatever
+survived when a test has changed, and stops after so many minutes. `--report` only writes the page. The exit code is 1 while a
+survivor is neither killed nor explained in `survivors.yaml`, or a mutant is not judged.
 """
 
 import argparse
@@ -42,9 +42,7 @@ def main() -> int:
 def _run(arguments: list[str], seconds: float) -> None:
     """mutmut, politely, for so long at most; it keeps each verdict as it comes."""
     mutmut = str(Path(sys.executable).with_name("mutmut"))
-    process = subprocess.Popen(
-        [mutmut, *arguments], cwd=WORKSPACE, start_new_session=True, preexec_fn=lambda: os.nice(_NICE) and None
-    )
+    process = subprocess.Popen(["nice", "-n", str(_NICE), mutmut, *arguments], cwd=WORKSPACE, start_new_session=True)
     try:
         process.wait(seconds)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):

@@ -17,12 +17,14 @@ _HEAD = """\
 
 <!-- Written by `make mutation`; do not edit. -->
 
-mutmut plants one small bug at a time (a comparison turned, a constant moved, an argument lost) in the modules that decide what is risked, what protects it and when it is flat, and runs the tests
-that reach the changed function. A bug that no test notices is a survivor: a test is missing, or the change means nothing. `make mutation` goes on where it stopped; a survivor that is neither killed by a
-test nor explained in `ops/mutation/survivors.yaml` fails it.
+mutmut plants one small bug at a time (a comparison turned, a constant moved, an argument lost) in the modules that decide
+what is risked, what protects it and when it is flat, and runs the tests that reach the changed function. A bug that no test
+notices is a survivor: a test is missing, or the change means nothing. `make mutation` goes on where it stopped; a survivor
+that is neither killed by a test nor explained in `ops/mutation/survivors.yaml` fails it.
 
-Only the tests about these modules run here ({tests} files of `tests/unit/trader/domain`): what only a random storm would notice counts as not noticed.
-A mutant that makes the tests run into their time limit (an endless loop) is noticed as well. Tables at the level of a module (`GUARDS`, `TRANSITIONS`) are not mutated; tests compare them with their enumerations.
+Only the tests about these modules run here ({tests} files of `tests/unit/trader/domain`): what only a random storm would
+notice counts as not noticed. A mutant that makes the tests run into their time limit (an endless loop) is noticed as well.
+Tables at the level of a module (`GUARDS`, `TRANSITIONS`) are not mutated; tests compare them with their enumerations.
 
 Measured at commit `{commit}`.
 
