@@ -21,6 +21,7 @@ TESTS = (
     "test_order_rows.py",
     "test_flatness.py",
     "test_flattening.py",
+    "test_exit_prices.py",
     "test_exit_wants.py",
     "test_protection.py",
     "test_doubt.py",
