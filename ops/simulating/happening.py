@@ -75,7 +75,7 @@ def _replace(world: "World", trouble: Trouble) -> None:
 def _crash_at_turn(world: "World", trouble: Trouble) -> None:
     process = _one(world, trouble)
     if process is not None:
-        process.loop.crash_at = process.loop.turns + trouble.number
+        process.loop.crash_after(trouble.number)
 
 
 def _pause(world: "World", trouble: Trouble) -> None:

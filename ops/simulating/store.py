@@ -5,7 +5,7 @@ checks epoch, holder and kills, the same batch once, a signal's entry once whate
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ops.simulating.dice import Dice
 from ops.simulating.troubles import Kind
@@ -158,6 +158,9 @@ class SimulatedStore:
         reply: asyncio.Future[Any] = self._process.loop.create_future()
         out, back = dice.nanoseconds(0.0002, 0.003), dice.nanoseconds(0.0002, 0.003)
         is_answered = True
+        if not weather.until:
+            scheduler.after(out, self._arrive, work, reply, back)
+            return cast("Result", await reply)
         if weather.until:
             if weather.has(Kind.STORE_SLOW, now):
                 out += dice.nanoseconds(0.02, 0.6)
@@ -172,8 +175,7 @@ class SimulatedStore:
         if out < 0 or not is_answered or out + back >= deadline:
             wait = dice.nanoseconds(0.001, 0.05) if dice.chance() < 0.3 else deadline
             scheduler.after(wait, _fail, reply, StoreAway("no answer in time"))
-        result: Result = await reply
-        return result
+        return cast("Result", await reply)
 
     def _arrive(self, work: Callable[[], Any], reply: "asyncio.Future[Any]", back: int) -> None:
         try:

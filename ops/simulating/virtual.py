@@ -72,23 +72,38 @@ class Scheduler:
     def run_until(self, end: int) -> None:
         """Let the world go on until this moment."""
         ready, timers = self._ready, self._timers
-        while True:
-            while ready:
-                handle = ready.popleft()
-                if handle.is_cancelled:
-                    continue
-                loop = handle.loop
-                if loop is None:
-                    handle.callback(*handle.args)
-                else:
-                    loop.turn(handle)
-            if not timers or timers[0][0] > end:
-                self.now = end
-                return
-            when, _, handle = heapq.heappop(timers)
-            self.now = when
-            if not handle.is_cancelled:
+        pop, set_running = heapq.heappop, events._set_running_loop
+        running: ProcessLoop | None = None
+        try:
+            while True:
+                while ready:
+                    handle = ready.popleft()
+                    loop = handle.loop
+                    if handle.is_cancelled:
+                        continue
+                    if loop is None:
+                        handle.callback(*handle.args)
+                        continue
+                    if loop.is_odd and not loop.may_run(handle):
+                        continue
+                    loop.turns += 1
+                    if loop is not running:
+                        running = loop
+                        set_running(loop)
+                    try:
+                        if handle.context is None:
+                            handle.callback(*handle.args)
+                        else:
+                            handle.context.run(handle.callback, *handle.args)
+                    except ProcessExit:
+                        loop.exit()
+                if not timers or timers[0][0] > end:
+                    self.now = end
+                    return
+                self.now, _, handle = pop(timers)
                 ready.append(handle)
+        finally:
+            set_running(None)
 
 
 class ProcessLoop(asyncio.AbstractEventLoop):
@@ -101,7 +116,9 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         self.is_dead = False
         self.turns = 0
         """How many callbacks have run: the crash points of this process."""
-        self.crash_at = -1
+        self.crash_at = 0
+        self.is_odd = False
+        """Whether each callback must be looked at before it runs."""
         self.crashed: Callable[[], None] | None = None
         self.errors: list[str] = []
         self.tasks: list[asyncio.Task[Any]] = []
@@ -109,43 +126,48 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     # --- what can happen to a process ---
 
-    def turn(self, handle: Handle) -> None:
-        """Run one callback, unless the process is stopped or gone."""
+    def may_run(self, handle: Handle) -> bool:
+        """Whether this callback may run now: not when the process is gone, stopped, or crashes at this very turn."""
         if self.is_dead:
-            return
+            return False
         if self._stalled is not None:
             self._stalled.append(handle)
-            return
-        self.turns += 1
-        if self.turns == self.crash_at and self.crashed is not None:
+            return False
+        if self.turns >= self.crash_at > 0 and self.crashed is not None:
             self.crashed()
-            return
-        events._set_running_loop(self)
-        try:
-            if handle.context is None:
-                handle.callback(*handle.args)
-            else:
-                handle.context.run(handle.callback, *handle.args)
-        except ProcessExit:
-            self.kill()
-            if self._died is not None:
-                self._died()
-        finally:
-            events._set_running_loop(None)
+            return False
+        return True
+
+    def crash_after(self, turns: int) -> None:
+        """SIGKILL after so many more callbacks; 0: not at all."""
+        self.crash_at = self.turns + turns if turns else 0
+        self._judge()
+
+    def _judge(self) -> None:
+        self.is_odd = self.is_dead or self._stalled is not None or self.crash_at > 0
+
+    def exit(self) -> None:
+        """The process ended itself."""
+        self.kill()
+        if self._died is not None:
+            self._died()
 
     def kill(self) -> None:
         """SIGKILL: what waits never runs."""
         self.is_dead = True
         self._stalled = None
+        self._judge()
 
     def stop_running(self) -> None:
         """SIGSTOP."""
         if self._stalled is None:
             self._stalled = deque()
+            self._judge()
 
     def go_on(self) -> None:
         """SIGCONT: everything that became due meanwhile runs now, in its order."""
         stalled, self._stalled = self._stalled, None
+        self._judge()
         for handle in stalled or ():
             self._scheduler.ready(handle)
 
@@ -168,7 +190,10 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         return self.call_soon(callback, *args, context=context)
 
     def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        scheduler = self._scheduler
+        handle = Handle(self, callback, args, context)
+        scheduler.at(scheduler.now + (int(delay * SECOND + 0.5) if delay > 0 else 0), handle)
+        return handle
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         handle = Handle(self, callback, args, context)

@@ -87,7 +87,7 @@ class World:
         self.api.create()
         for process in self.everybody:
             process.weather.calm()
-            process.loop.crash_at = -1
+            process.loop.crash_after(0)
             if process.is_alive and process.loop.is_stopped:
                 self.resume(process)
         self.note("healed")

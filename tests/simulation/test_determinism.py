@@ -29,11 +29,12 @@ def test_a_seed_run_twice_gives_the_same_digest(seed: int) -> None:
     assert (first.digest, first.history, first.reached) == (again.digest, again.history, again.reached)
 
 
+@pytest.mark.timeout(180)
 def test_neither_the_process_nor_its_hash_seed_changes_a_course() -> None:
     """No iteration over a set, no clock, no address leaks into what happens."""
     program = (
         "from ops.simulating.running import quiet, run; from ops.simulating.schedules import make; quiet(); "
-        "print([run(make('short', seed)).digest for seed in range(6)])"
+        "print([run(make('short', seed)).digest for seed in range(4)])"
     )
     digests = [
         subprocess.run(
@@ -42,11 +43,11 @@ def test_neither_the_process_nor_its_hash_seed_changes_a_course() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=90,
         ).stdout.strip()
         for hash_seed in ("1", "4711")
     ]
-    assert digests[0] == digests[1] == str([run(make("short", seed)).digest for seed in range(6)])
+    assert digests[0] == digests[1] == str([run(make("short", seed)).digest for seed in range(4)])
 
 
 def test_other_seeds_give_other_courses() -> None:

@@ -47,6 +47,23 @@ def test_the_first_filled_lot_has_its_stop_at_once() -> None:
     assert world.placed(Leg.TARGET)[0].quantity == 65
 
 
+def test_a_stop_that_no_book_shows_is_not_believed_longer_because_it_refuses_changes() -> None:
+    """Acknowledged, stuck at the broker: five seconds after it was planned the next attempt goes out, for all that is held."""
+    world = entering()
+    fill_entry(world, 65)
+    stuck = world.exchange.orders.pop(world.order(Leg.STOP).order_id or "")  # type: ignore[arg-type]
+    world.exchange.updates.clear()
+    planned_at = world.now
+
+    fill_entry(world, 130)
+    while len(world.placed(Leg.STOP)) < 2 and world.now - planned_at < 20 * SECOND:
+        world.run(0.1)
+
+    assert world.now - planned_at < 6 * SECOND
+    assert [order.quantity for order in world.placed(Leg.STOP)] == [65, 195]
+    assert stuck.tag != world.order(Leg.STOP).tag
+
+
 def test_further_fills_enlarge_the_stop_by_modify() -> None:
     """One stop per bracket: it grows with the fills."""
     world = entering()

@@ -91,11 +91,14 @@ def _judge_absent(turn: Turn, order: Order, requested_at: MachineTime) -> bool:
             return True
         turn.set_track(order.tag, evolve(track, absent_reads=track.absent_reads + 1))
         return False
-    is_due = requested_at - track.changed_at > timing.unseen_after or order.status is OrderStatus.WORKING
+    # One that was never seen is judged by its whole age: changes that it refuses meanwhile make it no younger.
+    since = track.changed_at if track.seen_at is not None else track.planned_at
+    is_due = requested_at - since > timing.unseen_after or order.status is OrderStatus.WORKING
     if is_due and track.absent_reads >= 1 and may_become(order, OrderStatus.IN_DOUBT):
         turn.record(changed(order, turn.market_time, status=OrderStatus.IN_DOUBT, message="not in the book"))
         turn.announce("order_in_doubt", tag=order.tag, leg=order.leg.value, message="not in the book")
-        turn.set_track(order.tag, evolve(track, doubt_since=turn.now, absent_reads=0))
+        doubt_since = turn.now if track.seen_at is not None else track.planned_at
+        turn.set_track(order.tag, evolve(track, doubt_since=doubt_since, absent_reads=0))
         return True
     if is_due:
         turn.set_track(order.tag, evolve(track, absent_reads=track.absent_reads + 1))

@@ -119,6 +119,13 @@ class StateView:
     """The hash of a configuration that loosens something as soon as nothing is open; empty without one."""
 
 
+def news(state: EngineState) -> tuple[object, ...]:
+    """What of the picture is worth telling at once: trading state, kill, proof of flat, configuration. Far cheaper than `view`."""
+    durable, control = state.durable, state.control
+    config_hash = control.config.config_hash if control.config else ""
+    return control.trading_state, durable.kill and durable.kill.kill_id, durable.flat_at, config_hash
+
+
 def view(state: EngineState) -> StateView:
     """The picture of this state; pure, cheap enough for every scrape."""
     durable, control, quotes = state.durable, state.control, state.market.quotes

@@ -10,7 +10,7 @@ from trader.domain.events import Event
 from trader.domain.records import Record
 from trader.domain.state import EngineSettings as DomainSettings
 from trader.domain.state import EngineState, initial_state
-from trader.domain.views import StateView, view
+from trader.domain.views import StateView, news, view
 
 State = TypeVar("State")
 
@@ -24,7 +24,9 @@ class Domain(Generic[State]):
     apply: Callable[[State, Record], State]
     """Fold one record of the journal."""
     view: Callable[[State], StateView]
-    """Called at most ten times a second."""
+    """Called when somebody looks, at most ten times a second."""
+    news: Callable[[State], tuple[object, ...]]
+    """What of it is worth telling at once; called ten times a second, cheap."""
     risk_generation: Callable[[State], int]
 
 
@@ -35,5 +37,6 @@ def trading_domain(settings: DomainSettings) -> Domain[EngineState]:
         step=step,
         apply=apply,
         view=view,
+        news=news,
         risk_generation=lambda state: state.control.risk_generation,
     )

@@ -44,6 +44,7 @@ from trader.domain.profiles import RiskProfile
 from trader.domain.records import Record
 from trader.domain.tags import decode_tag
 from trader.domain.values import SECOND, KillReason, MachineTime, MarketTime, Standing, Tag
+from trader.domain.views import StateView
 from trader.engine.committing import Committer, Doors, Term
 from trader.engine.domains import Domain, State
 from trader.engine.emergency import EmergencyJournal
@@ -82,6 +83,8 @@ class LoopPorts:
     lease_deadline: Callable[[], MachineTime]
     lost: Callable[[str], None]
     """Called once when neither proof is left, or the epoch is another's: cuts, and ends the process."""
+    tell: Callable[[], None]
+    """Called when the Lease's readers should hear of a change at once."""
 
 
 class Leadership(Generic[State]):
@@ -103,7 +106,10 @@ class Leadership(Generic[State]):
         self._questions: dict[str, asyncio.Future[ConfigJudged | SignalJudged]] = {}
         self._tasks: asyncio.TaskGroup
         self.profile = profile
-        self.view = domain.view(state)
+        self._pictured: State = state
+        self._viewed: State = state
+        self._view = domain.view(state)
+        self._told: tuple[object, ...] = ()
         pace = Pace(ports.clock.machine_time, lambda: self.profile.orders_per_second)
         self._sender = Sender(ports.broker, ports.clock, ports.telemetry, post=self.post, mark=self._mark, pace=pace)
         self._committer = Committer(
@@ -121,6 +127,13 @@ class Leadership(Generic[State]):
             telemetry=ports.telemetry,
         )
         self._market = MarketTask(ports.broker, ports.feed, ports.clock, lambda: self.profile, self.post)
+
+    @property
+    def view(self) -> StateView:
+        """The picture of the last clock tick; drawn when somebody looks."""
+        if self._viewed is not self._pictured:
+            self._viewed, self._view = self._pictured, self._domain.view(self._pictured)
+        return self._view
 
     @property
     def standing(self) -> Standing:
@@ -208,7 +221,11 @@ class Leadership(Generic[State]):
         if records or orders:
             self._committer.add(records, orders)
         if isinstance(event, ClockTick | StandingChanged):
-            self.view = self._domain.view(self._state)
+            self._pictured = self._state
+            news = self._domain.news(self._state)
+            if news != self._told:
+                self._told = news
+                self._ports.tell()
 
     def _shows_newer_epoch(self, event: BookRead | OrderUpdated) -> bool:
         """Another leader's orders, or our database came back from an old backup: either way we are not the last."""

@@ -20,13 +20,6 @@ def annotations(epoch: Epoch, view: StateView | None, wall_time: Callable[[Marke
     }
 
 
-def news(view: StateView | None) -> tuple[object, ...]:
-    """What of a view is worth a write of its own, before the next renewal is due."""
-    if view is None:
-        return ()
-    return view.trading_state, view.kill and view.kill.kill_id, view.flat_at, view.config_hash
-
-
 def report(view: StateView, wall_time: Callable[[MarketTime], int]) -> dict[str, object]:
     """The one JSON object that the operator mirrors into status; its times are people's (Unix ns), not the market's."""
     kill = view.kill

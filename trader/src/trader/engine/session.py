@@ -25,15 +25,13 @@ from trader.engine.leading import Signal
 from trader.engine.loop import Leadership, LoopPorts
 from trader.engine.ports import KillRow, Outcome, StoreAway, Wishes
 from trader.engine.questions import Questions
-from trader.engine.reporting import annotations, news
+from trader.engine.reporting import annotations
 from trader.engine.settings import ElectorHandle, Ending, EnginePorts, EngineSettings, Snapshot
 from trader.engine.taking import Take, take_over
 
 log = structlog.get_logger(__name__)
 
 KILL_POLL_SECONDS = 0.25
-NEWS_SECONDS = 0.05
-"""How soon a change of state or kill is noticed; the Lease's annotations then follow at once."""
 NO_EPOCH_PAUSE_SECONDS = 5.0
 """How long a pod that found no epoch leaves the Lease to others."""
 
@@ -107,9 +105,7 @@ class TradingEngine(Generic[State]):
         self._start_watch()
         try:
             async with asyncio.TaskGroup() as tasks:
-                companions = [
-                    tasks.create_task(each) for each in (self._poll(), self._hear_wishes(), self._tell_news())
-                ]
+                companions = [tasks.create_task(each) for each in (self._poll(), self._hear_wishes())]
                 ending = await self._live_through(tasks)
                 for companion in companions:
                     companion.cancel()
@@ -288,6 +284,7 @@ class TradingEngine(Generic[State]):
             emergency=self._emergency,
             lease_deadline=lambda: self._elector.deadline,
             lost=self._lose,
+            tell=self._elector.tell,
         )
         leadership = Leadership(
             self._domain, taken.state, taken.term, ports, desk=self._desk, profile=self._settings.profile
@@ -354,16 +351,6 @@ class TradingEngine(Generic[State]):
             self._turned_at = self._ports.clock.machine_time()
             await self._desk.poll()
             await asyncio.sleep(KILL_POLL_SECONDS)
-
-    async def _tell_news(self) -> None:
-        told = news(None)
-        while True:
-            leadership = self._leadership
-            known = news(leadership.view if leadership is not None else None)
-            if known != told and known:
-                self._elector.tell()
-            told = known
-            await asyncio.sleep(NEWS_SECONDS)
 
     def _elector_thread(self, heard: Callable[[Signal], None], told: Callable[[], Mapping[str, str]]) -> ElectorThread:
         return ElectorThread(
