@@ -24,7 +24,7 @@ START_SECONDS = 60.0
 END_SECONDS = 40.0
 SEED = 7
 SPEED = 60
-FUNDS = 5_000_000
+FUNDS = 50_000_000
 
 
 class StackError(RuntimeError):

@@ -134,7 +134,7 @@ async def test_it_trades_and_ctrl_c_leaves_nothing_open(tmp_path: Path) -> None:
 
 async def test_a_killed_process_recovers_at_the_same_exchange(tmp_path: Path) -> None:
     """After SIGKILL the next run finds its position and its stop, and no order is ever placed twice."""
-    simulator = await start(SimulatorConfig(port=0, seed=3, speed=8, start="09:28:20", funds=5_000_000))
+    simulator = await start(SimulatorConfig(port=0, seed=3, speed=8, start="09:28:20", funds=50_000_000))
     try:
         async with trader(tmp_path, "--broker", simulator.url) as process:
             await until(tmp_path, is_protected)

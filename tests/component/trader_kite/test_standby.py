@@ -24,7 +24,7 @@ ESTABLISHED = "01"
 @pytest.fixture
 async def simulator() -> AsyncIterator[RunningSimulator]:
     """An exchange in this process."""
-    running = await start(SimulatorConfig(port=0, seed=3, speed=8, start="09:28:20", funds=5_000_000))
+    running = await start(SimulatorConfig(port=0, seed=3, speed=8, start="09:28:20", funds=50_000_000))
     yield running
     await running.stop()
 

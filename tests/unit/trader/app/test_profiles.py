@@ -87,7 +87,7 @@ def test_the_command_checks_all_files_and_ends_with_2(tmp_path: Path) -> None:
         main, ["config", "check", str(CONFIGS / "paper.yaml"), str(bad), str(tmp_path / "absent")]
     )
     assert ended.exit_code == 2
-    assert "profile paper: 0.25% a trade" in ended.stdout
+    assert "profile paper: 0.05% a trade" in ended.stdout
     assert len([line for line in ended.stderr.splitlines() if line.startswith("trader: ")]) == 3
     assert "absent: cannot be read: No such file or directory" in ended.stderr
 

@@ -54,7 +54,7 @@ def main() -> None:
 @click.option("--account", default="SIM001", show_default=True, help="By hand: the account's user id.")
 @click.option("--seed", default=1, show_default=True, help="By hand: of the simulated prices.")
 @click.option("--speed", default=30.0, show_default=True, help="By hand: market seconds a second.")
-@click.option("--funds", default=5_000_000.0, show_default=True, help="By hand: rupees of the simulated account.")
+@click.option("--funds", default=50_000_000.0, show_default=True, help="By hand: rupees of the simulated account.")
 @click.option("--for-seconds", type=float, help="By hand: end after so long.")
 @click.option("--until-brackets", type=int, help="By hand: end after so many entries were filled.")
 @click.option("--release", default="", metavar="KILL", help="By hand: release the standing kill with this id.")
