@@ -79,6 +79,10 @@ demo-down: setup ## Remove all that the demo made
 up: setup ## Cluster, images and chart, ready for sessions
 	$(BIN)/python -m ops.deploying
 
+alert-proof: setup ## A real Prometheus on the stand: each alert fires by a real fault; leaves the cluster up
+	$(BIN)/python -m ops.deploying
+	$(BIN)/python -m ops.alerting prove
+
 down: demo-down ## Remove the cluster and everything on it
 
 run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ctrl-C ends it
@@ -87,4 +91,4 @@ run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ct
 clean: ## Remove what was built in this folder (the cluster has `make down`)
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: verify smoke-test help setup lock fmt lint type unit component cluster-test sim sim-campaign test bench mutation demo demo-down up down run clean
+.PHONY: verify smoke-test help setup lock fmt lint type unit component cluster-test sim sim-campaign test bench mutation demo demo-down up alert-proof down run clean

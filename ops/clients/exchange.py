@@ -36,6 +36,10 @@ class Exchange:
             urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers, method="POST"), seconds
         )
 
+    def delete(self, path: str, seconds: float = 10) -> Any:
+        """DELETE on a control route; raises as `get` does."""
+        return self._ask(urllib.request.Request(f"{self.url}{path}", headers=self._headers(), method="DELETE"), seconds)
+
     def read_log(self) -> list[dict[str, Any]]:
         """Everything the exchange ever logged, up to now."""
         while True:

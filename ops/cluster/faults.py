@@ -71,6 +71,30 @@ def cut(node: str, from_: str = "all") -> Iterator[None]:
         heal(node)
 
 
+@contextmanager
+def pods_cut_from_api(namespace: str, selector: str) -> Iterator[None]:
+    """Keep the pods of a label selector from the API server for the time of a `with` block; their nodes stay connected.
+
+    The pods must be on workers: on the control plane nothing is routed between them and the API server.
+    """
+    cluster = kindcluster.current()
+    listed = cluster.kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "json")
+    homes: dict[str, list[str]] = {}
+    for pod in json.loads(listed.output)["items"]:
+        if pod["status"].get("podIP"):
+            homes.setdefault(pod["spec"]["nodeName"], []).append(pod["status"]["podIP"])
+    if not homes or cluster.nodes[0] in homes:
+        raise ClusterError(f"the pods of {selector} must run on workers to be cut off, were on {sorted(homes)}")
+    addresses = _api_addresses(cluster)
+    try:
+        for node, pods in homes.items():
+            cuts.apply(cluster.docker, node, rules.pods_api_cut(addresses, API_PORT, pods))
+        yield
+    finally:
+        for node in homes:
+            cuts.apply(cluster.docker, node, rules.lifted(rules.PODS))
+
+
 def restart(node: str, *, abrupt: bool = False, timeout_seconds: float = _HEAL_SECONDS) -> None:
     """Restart a node and wait until it is Ready again.
 
@@ -118,12 +142,15 @@ def _lives_again(cluster: Cluster, node: str) -> bool:
 
 
 def _api_rules(cluster: Cluster, node: str) -> str:
-    home = cluster.nodes[0]
-    network = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}"
-    addresses = cluster.docker.run("inspect", "--format", network, home).output.split()
-    if node == home:
+    addresses = _api_addresses(cluster)
+    if node == cluster.nodes[0]:
         return rules.api_cut_at_home(addresses, API_PORT, _pod_range(cluster, node))
     return rules.api_cut(addresses, API_PORT)
+
+
+def _api_addresses(cluster: Cluster) -> list[str]:
+    network = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}"
+    return cluster.docker.run("inspect", "--format", network, cluster.nodes[0]).output.split()
 
 
 def _pod_range(cluster: Cluster, node: str) -> str:

@@ -14,6 +14,8 @@ from ipaddress import ip_address
 # Cuts by their short name, the table of each in its node, and what the target pods are labelled with.
 CUTS = ("all", "api", "database", "broker")
 COMPONENTS = {"database": "postgresql", "broker": "kitesim"}
+PODS = "pods"
+"""The cut that takes single pods, not a node, from the API server."""
 _PREFIX = "tsn_cut_"
 
 
@@ -47,6 +49,17 @@ def api_cut(addresses: Sequence[str], port: int) -> str:
     incoming = [f"{_match(address, 'saddr')} tcp sport {port} drop" for address in addresses]
     # postrouting sees what the node sends and what it forwards for its pods, both after translation.
     return _table("api", {("postrouting", 300): outgoing, ("prerouting", -350): incoming})
+
+
+def pods_api_cut(addresses: Sequence[str], port: int, pods: Sequence[str]) -> str:
+    """Return the rules that part some pods of a node from the API server at these addresses; the node itself stays."""
+    routed = []
+    for pod in pods:
+        for address in (each for each in addresses if _family(each) == _family(pod)):
+            routed.append(f"{_match(pod, 'saddr')} {_match(address, 'daddr')} tcp dport {port} drop")
+            routed.append(f"{_match(address, 'saddr')} {_match(pod, 'daddr')} tcp sport {port} drop")
+    # forward sees what the node routes for its pods, after Service addresses are translated.
+    return _table(PODS, {("forward", -10): routed})
 
 
 def api_cut_at_home(addresses: Sequence[str], port: int, pod_range: str) -> str:

@@ -60,6 +60,17 @@ def test_a_pod_on_the_cut_node_keeps_its_probes_and_its_other_clients() -> None:
     assert chain(text, "input") == ["ip saddr 10.244.0.9 drop"]
 
 
+def test_single_pods_lose_the_api_server_and_nobody_else_does() -> None:
+    """Both directions of the pods named, by address; the node and its other pods stay connected."""
+    text = rules.pods_api_cut(["172.18.0.4"], 6443, ["10.244.1.7"])
+    assert chain(text, "forward") == [
+        "ip saddr 10.244.1.7 ip daddr 172.18.0.4 tcp dport 6443 drop",
+        "ip saddr 172.18.0.4 ip daddr 10.244.1.7 tcp sport 6443 drop",
+    ]
+    assert "hook output" not in text
+    assert rules.cuts_in("table inet tsn_cut_pods\n") == {"pods"}
+
+
 def test_active_cuts_are_read_from_the_tables_of_a_node() -> None:
     """Other tables, kube-proxy's and the pod network's, are not taken for cuts."""
     listed = "table ip kube-proxy\ntable ip pod_network\ntable inet tsn_cut_api\ntable inet tsn_cut_broker\n"
