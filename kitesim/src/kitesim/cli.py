@@ -15,7 +15,7 @@ from kitesim.calendars import load_calendar
 from kitesim.config import SimulatorConfig, control_token, load
 from kitesim.errors import ConfigInvalid
 from kitesim.faults import load_scenario
-from kitesim.market.feeding import replay
+from kitesim.market.feeding import inspect
 from kitesim.server import start
 
 
@@ -117,7 +117,7 @@ def check(file: Path) -> None:
         if loaded.faults_file:
             load_scenario(loaded.faults_file)
         if loaded.replay:
-            next(replay(loaded.replay), None)
+            inspect(loaded.replay)
     except ConfigInvalid as error:
         _refuse(error)
     click.echo(f"{file}: good, checked {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")

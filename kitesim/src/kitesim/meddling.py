@@ -77,7 +77,7 @@ class Meddling:
     def _halt(self, now_ns: int) -> None:
         halted: set[str] = set()
         for fault in self._faults.standing("exchange-halt", now_ns):
-            halted |= {fault.spec.exchange} if fault.spec.exchange else set(self._calendar.sessions)
+            halted |= {fault.spec.exchange} if fault.spec.exchange else self._calendar.exchanges
         if halted == self._calendar.halted:
             return
         for exchange in halted ^ self._calendar.halted:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from kitesim.calendars import load_calendar
+from kitesim.calendars import Phase, load_calendar
 from kitesim.clocks import DAY, SECOND, MarketClock, at, day_of, iso, machine_unix_ns
 from kitesim.config import SimulatorConfig
 from kitesim.exchange.accounts import Account, MarginRates
@@ -17,7 +17,7 @@ from kitesim.exchange.timers import Timers
 from kitesim.faults import Faults, load_scenario
 from kitesim.limits import RateLimiter
 from kitesim.market.content import daily_volatility, load_instruments, shapes
-from kitesim.market.feeding import FedTick, feed, replay
+from kitesim.market.feeding import FedTick, feed, inspect, replay
 from kitesim.market.instruments import Master
 from kitesim.market.market import Market
 from kitesim.market.master import build_master
@@ -39,16 +39,20 @@ class Simulator:
         """Build the market of the configured day.
 
         Raises:
-            ConfigInvalid: the calendar file is wrong.
+            ConfigInvalid: a file of the configuration is wrong: calendar, charges, faults or recording.
         """
         self.config = config
-        self.calendar = load_calendar(config.market, config.calendar_file)
+        self.calendar = load_calendar(config.market, config.calendar_file, config.seed)
         day = config.date or today()
         self.clock = clock or MarketClock(at(day, config.start), config.speed)
         self.log = TruthLog(self.clock.now_ns, machine_unix_ns, config.log_capacity)
         self._content = load_instruments()
         master = build_master(self._content, self.calendar, day, strikes=config.strikes)
-        paths = Paths(config.seed, day, shapes(self._content), sleeps=config.market == "nse")
+        special = {
+            each.date: (each.open.hour * 60 + each.open.minute, each.close.hour * 60 + each.close.minute)
+            for each in self.calendar.special_days.values()
+        }
+        paths = Paths(config.seed, day, shapes(self._content), config.market == "nse", special)
         volatilities = daily_volatility(self._content)
         self.market = Market(config.seed, master, paths, self.clock.now_ns(), volatilities)
         self.users = Users(config.rules.single_session, config.rules.token_expiry)
@@ -73,9 +77,10 @@ class Simulator:
         for spec in load_scenario(config.faults_file) if config.faults_file else ():
             self.faults.add(spec, machine_unix_ns())
         self.desk.listeners.append(self._order_update)
-        self._replay = replay(config.replay) if config.replay else None
+        self._replay = self._open_recording()
         self._recorded = next(self._replay, None) if self._replay else None
-        self._open_exchanges = {name for name in self.calendar.sessions if self._is_open(name, self.clock.now_ns())}
+        self._phased_ns = self.clock.now_ns()
+        self._phases = {name: self.calendar.phase(name, self._phased_ns) for name in self.calendar.sessions}
         for user in config.users:
             self.add_user(user.user_id, user.funds, user.api_key, user.api_secret)
 
@@ -115,10 +120,9 @@ class Simulator:
         if day_of(now_ns) != self.market.day:
             self._start_day(now_ns)
         if self.calendar.mode == "nse":
-            self._close_sessions(now_ns)
-            tokens = [
-                token for token in tokens if self.market.quotes[token].instrument.exchange in self._open_exchanges
-            ]
+            self._follow_sessions(now_ns)
+            ticking = {name for name, phase in self._phases.items() if phase is Phase.CONTINUOUS}
+            tokens = [token for token in tokens if self.market.quotes[token].instrument.session in ticking]
         if self.calendar.halted:
             halted = self.calendar.halted
             tokens = [token for token in tokens if self.market.quotes[token].instrument.exchange not in halted]
@@ -148,6 +152,16 @@ class Simulator:
         self.desk.on_ticks(moved)
         self.hub.publish(moved)
         return len(moved)
+
+    def _open_recording(self) -> Iterator[tuple[int, FedTick]] | None:
+        """Read the recording through, so that nothing of it can stop the market later, and begin it."""
+        path = self.config.replay
+        if path is None:
+            return None
+        found = inspect(path)
+        unknown = sorted(name for name in found.instruments if self.market.find(name) is None)
+        self.log.write("replay_opened", ticks=found.ticks, instruments=len(found.instruments), unknown=unknown[:100])
+        return replay(path)
 
     def _replay_until(self, now_ns: int) -> None:
         assert self._replay is not None
@@ -185,24 +199,29 @@ class Simulator:
             "market": self.calendar.mode,
         }
 
-    def _is_open(self, exchange: str, now_ns: int) -> bool:
-        return self.calendar.is_scheduled(exchange, now_ns)
-
-    def _close_sessions(self, now_ns: int) -> None:
-        for exchange in self.calendar.sessions:
-            is_open = self._is_open(exchange, now_ns)
-            if is_open and exchange not in self._open_exchanges:
-                self._open_exchanges.add(exchange)
-                self.log.write("session_opened", exchange=exchange)
-            elif not is_open and exchange in self._open_exchanges:
-                self._open_exchanges.discard(exchange)
-                self.desk.close_session(exchange)
-                self.log.write("session_closed", exchange=exchange)
+    def _follow_sessions(self, now_ns: int) -> None:
+        """Let every phase that has begun since the last look happen, in the order of their times."""
+        begun: list[tuple[int, str, Phase]] = []
+        for day in {day_of(self._phased_ns), day_of(now_ns)}:
+            for session in self.calendar.sessions:
+                moments, phases = self.calendar.timeline(session, day)
+                begun += [
+                    (moment, session, phase)
+                    for moment, phase in zip(moments, phases, strict=True)
+                    if self._phased_ns < moment <= now_ns
+                ]
+        self._phased_ns = now_ns
+        for _, session, phase in sorted(begun):
+            before, self._phases[session] = self._phases[session], phase
+            self.desk.begin_phase(session, before, phase)
+            self.log.write("session_phase", session=session, phase=phase.value)
+            if phase is Phase.MATCHING:
+                self.hub.publish([row.token for row in self.market.master if row.session == session])
 
     def _start_day(self, now_ns: int) -> None:
         """At midnight: the exchange's own hours settle the day; an always-open market only starts new figures."""
         if self.calendar.mode == "nse":
-            self._close_sessions(now_ns)
+            self._follow_sessions(now_ns)
             self.desk.close_day()
             self._roll(now_ns)
         else:

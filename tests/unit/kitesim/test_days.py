@@ -11,25 +11,27 @@ from .conftest import Floor
 
 @pytest.fixture
 def floor() -> Floor:
-    """Return a floor that keeps NSE's hours, a minute before the cash market closes, at sixty times the speed."""
-    return Floor(market="nse", start="15:29:00", speed=60)
+    """Return a floor that keeps NSE's hours, minutes before the closing auction, at sixty times the speed."""
+    return Floor(market="nse", start="15:13:00", speed=60)
 
 
 def test_the_close_cancels_what_is_left(floor: Floor) -> None:
-    """Orders in shares go at 15:30, orders in futures at 15:40."""
+    """Orders in shares go when the closing auction is over, at 15:35, orders in futures at 15:40."""
     share = floor.place("BUY", 5, key="NSE:INFY", product="CNC", price=floor.quote("NSE:INFY").last / 100 - 20)
     future = floor.place("BUY", 65, price=floor.quote().last / 100 - 200)
     floor.settle()
+    floor.let_pass(21)
+    assert (share.status, future.status) == (Status.OPEN, Status.OPEN)
     floor.let_pass(2)
     assert (share.status, future.status) == (Status.CANCELLED, Status.OPEN)
-    floor.let_pass(10)
+    floor.let_pass(5)
     assert future.status is Status.CANCELLED
     assert (share.order_id, "CANCELLED") in floor.updates
 
 
 def test_nothing_moves_while_the_market_is_closed(floor: Floor) -> None:
     """After the close there are no ticks and no trades."""
-    floor.let_pass(15)
+    floor.let_pass(28)
     last = {key: quote.ticks for key, quote in floor.simulator.market.quotes.items()}
     floor.let_pass(30)
     assert {key: quote.ticks for key, quote in floor.simulator.market.quotes.items()} == last

@@ -1,13 +1,15 @@
 """A market that follows somebody: pushed quotes and recorded ticks."""
 
+import importlib
 import sys
-import types
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from kitesim.clocks import IST
 from kitesim.errors import ConfigInvalid
-from kitesim.market.feeding import FedDepth, FedLevel, FedTick, replay
+from kitesim.market.feeding import FedDay, FedDepth, FedLevel, FedTick, inspect, replay
 
 from .conftest import FUTURE, Floor
 
@@ -77,38 +79,106 @@ def test_a_recording_is_replayed_at_its_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "word"),
+    ("rows", "words"),
     [
-        ("instrument,last_price\nNSE:INFY,1\n", "time"),
-        ("time,instrument,last_price\nyesterday,NSE:INFY,1\n", "row 1"),
-        ("time,instrument,last_price\n1795405503,NSE:INFY,-1\n", "last_price"),
+        ("instrument,last_price\nNSE:INFY,1\n", ("line 2", "'time'")),
+        ("time,instrument,last_price\nyesterday,NSE:INFY,1\n", ("line 2", "time", "yesterday")),
+        ("time,instrument,last_price\n1795405503,NSE:INFY,1\n1795405504,NSE:INFY,-1\n", ("line 3", "last_price", "-1")),
+        ("time,instrument,last_price\n1795405503,NSE:INFY,\n", ("line 2", "last_price")),
+        ("time,instrument,last_price\n1795405503,NSE:INFY,1\n1795405502,NSE:INFY,1\n", ("line 3", "order of time")),
+        ("time,instrument,last_price,oi\n1795405503,NSE:INFY,1,many\n", ("line 2", "oi", "many")),
+        ("time,instrument,last_price\n1e400,NSE:INFY,1\n", ("line 2", "time")),
+        ('time,instrument,last_price\n1795405503,"NSE:INFY,1\n', ("no CSV",)),
     ],
 )
-def test_a_bad_recording_is_explained(tmp_path: Path, rows: str, word: str) -> None:
-    """The message names the file, the row and what is wrong."""
+def test_a_bad_recording_is_refused_before_the_market_starts(tmp_path: Path, rows: str, words: tuple[str, ...]) -> None:
+    """The message names the file, the line and what is wrong, however far down it stands."""
     file = tmp_path / "ticks.csv"
     file.write_text(rows)
-    with pytest.raises(ConfigInvalid, match=word):
-        list(replay(file))
+    with pytest.raises(ConfigInvalid) as refusal:
+        Floor(replay=str(file))
+    for word in ("ticks.csv", *words):
+        assert word in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_recording_of_another_alphabet_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are no CSV."""
+    file = tmp_path / "ticks.csv"
+    file.write_bytes(b"time,instrument,last_price\n\xff\xfe,NSE:INFY,1\n")
+    with pytest.raises(ConfigInvalid, match="UTF-8"):
+        inspect(file)
 
 
 def test_a_missing_recording_is_explained(tmp_path: Path) -> None:
     """Before the exchange starts, not at the first tick."""
-    with pytest.raises(ConfigInvalid, match="no such file"):
-        replay(tmp_path / "none.csv")
+    for name in ("none.csv", "none.parquet"):
+        with pytest.raises(ConfigInvalid, match=name):
+            inspect(tmp_path / name)
 
 
 def test_parquet_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its reader the message says what to install; with it rows come as from CSV."""
+    """Without its reader the message says what to install."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ConfigInvalid, match=r"kitesim\[parquet\]"):
         replay(tmp_path / "ticks.parquet")
-    rows = [{"time": 1795405501 * 10**9, "instrument": "NSE:INFY", "last_price": 1500.0, "quantity": None}]
-    batch = types.SimpleNamespace(to_pylist=lambda: rows)
-    reader = types.ModuleType("pyarrow.parquet")
-    reader.ParquetFile = lambda path: types.SimpleNamespace(iter_batches=lambda: [batch])  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", reader)
-    assert list(replay(tmp_path / "ticks.parquet")) == [
-        (1795405501 * 10**9, FedTick(instrument="NSE:INFY", last_price=1500.0))
-    ]
+
+
+def parquet(file: Path, **columns: list[object]) -> Path:
+    pyarrow = importlib.import_module("pyarrow")
+    importlib.import_module("pyarrow.parquet").write_table(pyarrow.table(columns), file)
+    return file
+
+
+def test_parquet_is_replayed_like_csv(tmp_path: Path) -> None:
+    """Real files of the real library: whole numbers, floats and timestamps as times, absent values as nulls."""
+    start = datetime(2026, 11, 23, 9, 15, 1, tzinfo=IST)
+    times: dict[str, list[object]] = {
+        "numbers": [int(start.timestamp()), int(start.timestamp()) + 2],
+        "milliseconds": [int(start.timestamp()) * 1000, int(start.timestamp()) * 1000 + 2000],
+        "stamps": [start, start + timedelta(seconds=2)],
+        "texts": ["2026-11-23T09:15:01+05:30", "2026-11-23 09:15:03"],
+    }
+    for name, moments in times.items():
+        columns: dict[str, list[object]] = {"instrument": ["NSE:INFY"] * 2, "last_price": [1501.0, 1503.0]}
+        columns |= {"time": moments, "quantity": [10, None], "bid": [1500.9, None], "bid_quantity": [70, None]}
+        file = parquet(tmp_path / f"{name}.parquet", **columns)
+        assert inspect(file).ticks == 2
+        floor = Floor(replay=str(file), strikes=0)
+        quote = floor.quote("NSE:INFY")
+        floor.let_pass(1)
+        assert (quote.last, quote.last_quantity, quote.book.bids[0].price) == (1501_00, 10, 1500_90)
+        floor.let_pass(2)
+        assert quote.last == 1503_00
+
+
+def test_a_bad_row_of_parquet_is_named(tmp_path: Path) -> None:
+    """By its number; a file that is none is refused as such."""
+    columns: dict[str, list[object]] = {"time": [1795405503, 1795405504], "instrument": ["NSE:INFY", None]}
+    file = parquet(tmp_path / "ticks.parquet", **columns, last_price=[1.0, 2.0])
+    with pytest.raises(ConfigInvalid, match=r"ticks.parquet, row 2: instrument"):
+        Floor(replay=str(file))
+    (tmp_path / "none.parquet").write_bytes(b"PAR1 and not more")
+    with pytest.raises(ConfigInvalid, match="cannot be read"):
+        inspect(tmp_path / "none.parquet")
+
+
+def test_a_mirror_tells_the_day_too(floor: Floor) -> None:
+    """Open, high, low, yesterday's close, volume and limits are those of the quote, not of the seeded path."""
+    floor.let_pass(5)
+    floor.simulator.feed([FedTick(instrument="NSE:INFY", last_price=1700.0, volume=5000)])
+    quote = floor.quote("NSE:INFY")
+    assert (quote.open, quote.high, quote.low, quote.volume) == (1700_00, 1700_00, 1700_00, 5000)
+    day = FedDay(open=1695.0, high=1712.0, low=1690.0, close=1688.0)
+    tick = FedTick(instrument="NSE:INFY", last_price=1701.0, quantity=7, volume=5100, ohlc=day, average_price=1699.5)
+    floor.simulator.feed([tick])
+    assert (quote.open, quote.high, quote.low, quote.close) == (1695_00, 1712_00, 1690_00, 1688_00)
+    assert (quote.volume, quote.last_quantity, quote.average) == (5100, 7, 1699_50)
+    assert quote.lower_circuit == pytest.approx(1688_00 * 0.9, rel=0.001)
+    floor.simulator.feed(
+        [FedTick(instrument="NSE:INFY", last_price=1702.0, lower_circuit_limit=1600.0, upper_circuit_limit=1800.0)]
+    )
+    assert (quote.close, quote.lower_circuit, quote.upper_circuit) == (1688_00, 1600_00, 1800_00)
+    floor.simulator.feed([FedTick(instrument="NSE:INFY", last_price=1720.0)])
+    assert (quote.high, quote.open) == (1720_00, 1695_00)

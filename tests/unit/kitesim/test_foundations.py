@@ -45,11 +45,12 @@ def test_indian_time_there_and_back(day: date, moment: time) -> None:
 
 
 def test_the_exchange_keeps_its_hours() -> None:
-    """Cash closes at 15:30 and F&O at 15:40; weekends and holidays are closed; always-open never is."""
+    """F&O trades to 15:40 and cash with derivatives to 15:15; holidays are closed; always-open never is."""
     nse, always = load_calendar("nse"), load_calendar("always-open")
-    assert not nse.is_open("NSE", at(MONDAY, time(9, 14, 59)))
-    assert nse.is_open("NSE", at(MONDAY, time(9, 15)))
-    assert not nse.is_open("NSE", at(MONDAY, time(15, 30)))
+    assert not nse.is_open("NSE-CAS", at(MONDAY, time(9, 14, 59)))
+    assert nse.is_open("NSE-CAS", at(MONDAY, time(9, 15)))
+    assert not nse.is_open("NSE-CAS", at(MONDAY, time(15, 15)))
+    assert nse.is_open("NSE", at(MONDAY, time(15, 29, 59)))
     assert nse.is_open("NFO", at(MONDAY, time(15, 39, 59)))
     assert not nse.is_open("NFO", at(MONDAY, time(15, 40)))
     for closed in (date(2026, 11, 22), date(2026, 11, 24)):

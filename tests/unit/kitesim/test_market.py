@@ -128,13 +128,13 @@ def test_candles_tell_what_was_seen(floor: Floor) -> None:
 
 
 def test_candles_of_the_past_come_from_the_path(floor: Floor) -> None:
-    """A trading day before the run has a candle for each of its minutes, the same at every asking."""
+    """A trading day before the run has a candle for each minute until the closing auction, the same at every asking."""
     nse = Floor(market="nse")
     market = nse.simulator.market
     day = date(2026, 11, 20)
     span = (at(day, time(0)), at(day, time(23, 59)))
     instrument = nse.quote("NSE:INFY").instrument
     candles = list(minutes(instrument, market.paths, market.candles, nse.simulator.calendar, span))
-    assert len(candles) == 375
+    assert len(candles) == 360
     assert candles == list(minutes(instrument, market.paths, market.candles, nse.simulator.calendar, span))
     assert all(low <= min(first, last) and high >= max(first, last) for _, first, high, low, last, _ in candles)

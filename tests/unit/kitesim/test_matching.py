@@ -23,6 +23,7 @@ FUTURE = Instrument(
     freeze=0,
     reference_price=100_00,
     path="NIFTY 50",
+    session="NFO",
     expiry=date(2026, 12, 29),
 )
 

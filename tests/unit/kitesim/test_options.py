@@ -1,6 +1,7 @@
 """Option prices: the model, and how quotes follow their underlying."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -89,3 +90,44 @@ def test_an_option_that_nobody_asked_for_ticks_seldom(floor: Floor) -> None:
     seen = floor.quote(CALL).ticks
     floor.let_pass(20)
     assert quote.ticks == seen + 40
+
+
+def test_circuit_limits_follow_the_delta(floor: Floor) -> None:
+    """A far option has a narrow range, one deep in the money that of its index; a move of the index widens it."""
+    near, far, deep = (floor.quote(f"NFO:NIFTY26DEC{strike}CE") for strike in (24000, 24500, 23500))
+    assert 0 < far.upper_circuit - far.close < near.upper_circuit - near.close < deep.upper_circuit - deep.close
+    assert deep.upper_circuit - deep.close <= 23_950_00 * 0.1 * 1.05
+    assert near.upper_circuit - near.close == pytest.approx(24_000_00 * 0.1 * 0.5, rel=0.25)
+    for quote in (near, far, deep):
+        assert quote.lower_circuit >= 5
+        assert quote.upper_circuit % 5 == 0
+    upper = far.upper_circuit
+    floor.simulator.force_price("NSE:NIFTY 50", 27_000.0, 60)
+    floor.let_pass(1)
+    assert upper < far.last <= far.upper_circuit
+    assert far.last == pytest.approx(27_000_00 - 24_500_00, rel=0.1)
+
+
+def test_an_exercised_option_pays_its_tax(make_floor: Callable[..., Floor]) -> None:
+    """The buyer of an option that ends in the money pays STT on its intrinsic value; its seller and others pay none."""
+    floor = make_floor(market="nse", date="2026-12-29", start="15:20:00", speed=1200, funds=50_000_000)
+    bought, sold, dead = "NFO:NIFTY26DEC23500CE", "NFO:NIFTY26DEC23550CE", "NFO:NIFTY26DEC23500PE"
+    for key, side in ((bought, "BUY"), (sold, "SELL"), (dead, "BUY")):
+        floor.place(side, 65, key=key, order_type="MARKET", market_protection=-1)
+    floor.settle()
+    account = floor.account
+    before = account.cash
+    values = {order.instrument.key: order.filled_value for order in account.orders.values()}
+    floor.let_pass(20)
+    spot = floor.quote("NSE:NIFTY 50").last
+    floor.let_pass(10)
+    assert floor.simulator.market.day.isoformat() == "2026-12-30"
+    intrinsic = 65 * max(spot - 23_500_00, 0)
+    tax = round(intrinsic * 0.0015 / 100) * 100
+    assert tax > 0
+    short = 65 * max(spot - 23_550_00, 0)
+    assert account.cash == before + intrinsic - values[bought] - short + values[sold] - values[dead] - tax
+    settled = {
+        entry["instrument"]: entry for entry in floor.simulator.log.entries() if entry["kind"] == "position_settled"
+    }
+    assert [settled[key]["charges"] for key in (bought, sold, dead)] == [tax / 100, 0, 0]

@@ -17,7 +17,7 @@ uint31 = st.integers(0, 2**31 - 1)
 
 
 def instrument(token: int) -> Instrument:
-    return Instrument(token, "X", "X", "NSE", "NSE", "EQ", 5, 1, 0, 100_00, "X")
+    return Instrument(token, "X", "X", "NSE", "NSE", "EQ", 5, 1, 0, 100_00, "X", "NSE")
 
 
 @st.composite

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kitesim.exchange.positions import Position
 from kitesim.market.instruments import Instrument
 
-SHARE = Instrument(408065, "INFY", "INFOSYS", "NSE", "NSE", "EQ", 10, 1, 0, 1520_00, "INFY")
+SHARE = Instrument(408065, "INFY", "INFOSYS", "NSE", "NSE", "EQ", 10, 1, 0, 1520_00, "INFY", "NSE-CAS")
 FIELDS = {
     *("tradingsymbol", "exchange", "instrument_token", "product", "quantity", "overnight_quantity", "multiplier"),
     *("average_price", "close_price", "last_price", "value", "pnl", "m2m", "unrealised", "realised"),

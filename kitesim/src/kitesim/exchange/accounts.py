@@ -15,6 +15,8 @@ from kitesim.exchange.orders import Order, Place, Status, Trade
 from kitesim.exchange.positions import Position, cost
 from kitesim.market.instruments import Instrument
 
+ExerciseChargeOf = Callable[[Position, int], int]
+"""What the exercise of a position at this final price costs, in paise."""
 ChargeOf = Callable[[Order], int]
 """What an order has cost so far, in paise."""
 PositionKey = tuple[int, str]
@@ -59,6 +61,7 @@ class Account:
     blocked: int = 0
     opening_cash: int = 0
     charge_of: ChargeOf = lambda order: 0
+    exercise_charge_of: ExerciseChargeOf = lambda position, final: 0
     charges: dict[str, int] = field(default_factory=dict)
     """What each of the day's orders has cost, in paise."""
     fees: int = 0
@@ -233,7 +236,7 @@ class Account:
                 continue
             final = settlement(position.instrument)
             if final is not None:
-                self.cash += position.profit(final)
+                self.cash += position.profit(final) - self.exercise_charge_of(position, final)
                 del self.positions[key]
                 continue
             close = self.quote_of(position.instrument.token).last

@@ -19,7 +19,7 @@ from kitesim.calendars import packaged
 from kitesim.errors import ConfigInvalid
 from kitesim.market.instruments import Instrument
 
-Segment = Literal["equity_delivery", "equity_intraday", "futures", "options"]
+Segment = Literal["equity_delivery", "equity_intraday", "futures", "options", "options_exercised"]
 ChargeName = Literal[
     "brokerage", "transaction_tax", "exchange_turnover_charge", "sebi_turnover_charge", "stamp_duty", "gst"
 ]
@@ -113,6 +113,12 @@ class ChargeTable:
         if gst is not None:
             amounts["gst"] = gst.amount(sum((amounts.get(name, _ZERO) for name in taxed), _ZERO))
         return Charges(**amounts)
+
+    def of_exercise(self, instrument: Instrument, intrinsic: int, day: date) -> Charges:
+        """Return the charges of bought options that are exercised with this intrinsic value in paise."""
+        rows = self._rows(day, "options_exercised", instrument.exchange, "BUY")
+        rupees = Decimal(max(intrinsic, 0)) / 100
+        return Charges(**{name: row.amount(rupees) for name, row in rows.items()})
 
     def _rows(self, day: date, segment: Segment, exchange: str, side: str) -> dict[str, ChargeRow]:
         key = (day, segment, exchange, side)

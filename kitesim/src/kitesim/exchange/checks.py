@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
+from kitesim.calendars import Phase
 from kitesim.config import Rules
 from kitesim.errors import InputRefused
 from kitesim.exchange.orders import Iceberg, Order, OrderRequest, Terms
@@ -139,6 +140,22 @@ def check_prices(terms: Terms, is_buy: bool, quote: Quote, refuse_passed_trigger
     if refuse_passed_trigger and (trigger <= quote.last if is_buy else trigger >= quote.last):
         relation = "higher" if is_buy else "lower"
         raise InputRefused(f"Trigger price for stoploss {side} orders should be {relation} than the last traded price")
+
+
+def check_phase(terms: Terms, variety: str, phase: Phase) -> None:
+    """Refuse what the exchange does not take in an auction or after the close.
+
+    NSE circulars CMTR74466 and CMTR74969; text of the second refusal: BSE notice 20260610-41.
+    """
+    if not phase.is_auction and phase is not Phase.POST_CLOSE:
+        return
+    if terms.waits_for_trigger or terms.validity == "IOC" or terms.disclosed_quantity or variety == "iceberg":
+        raise InputRefused(
+            "Stop, IOC, iceberg and disclosed orders are not accepted in an auction or after the close. "
+            "Use a LIMIT or MARKET order with validity DAY."
+        )
+    if phase is Phase.AUCTION_LIMIT and terms.is_market:
+        raise InputRefused("Market order cannot be placed during this period.")
 
 
 def iceberg_legs(form: Form, instrument: Instrument) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ It is synchronous and deterministic: it is called (place, modify, cancel, a tick
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from kitesim.calendars import Calendar
+from kitesim.calendars import Calendar, Phase
 from kitesim.clocks import day_of
 from kitesim.config import SimulatorConfig
 from kitesim.errors import HoldingRefused, InputRefused, KiteError, MarginRefused, OrderUnknown, RateLimited
@@ -18,6 +18,7 @@ from kitesim.exchange.entries import asked_fields
 from kitesim.exchange.gtts import Gtts
 from kitesim.exchange.lives import Listener, Lives
 from kitesim.exchange.orders import Order, OrderRequest, Place, Status
+from kitesim.exchange.positions import Position
 from kitesim.exchange.risk import margin_refusal, unauthorised
 from kitesim.exchange.schedules import Schedule
 from kitesim.exchange.timers import Timers
@@ -79,10 +80,18 @@ class Desk:
         self._lives.accounts[account.user_id] = account
         if self._config.charges.taken == "trade":
             account.charge_of = self._charged
+            account.exercise_charge_of = self._exercised
 
     def _charged(self, order: Order) -> int:
         request, day = order.request, day_of(self._now_ns())
         charges = self.charges.of(order.instrument, request.product, request.transaction_type, order.filled_value, day)
+        return charges.taken()
+
+    def _exercised(self, position: Position, final: int) -> int:
+        """Return the tax on a bought option that ends in the money; a seller and a future pay none."""
+        if not position.instrument.is_option or position.quantity <= 0:
+            return 0
+        charges = self.charges.of_exercise(position.instrument, position.quantity * final, self._market.day)
         return charges.taken()
 
     # What clients ask.
@@ -141,17 +150,20 @@ class Desk:
 
         Raises:
             OrderUnknown: no such order of this account.
-            InputRefused: the order is finished or on its way, or the new terms are wrong.
+            InputRefused: the order is finished or on its way, the exchange takes nothing now, or the new terms are wrong.
             RateLimited: the order was modified as often as is allowed.
         """
         order = self._order(account, order_id)
         if order.status not in _CHANGEABLE:
             raise InputRefused(_BUSY.format("modified"))
+        self._require_hour(order)
         most = self._config.limits.modifications_per_order
         if self._config.limits.enabled and most and order.modifications >= most:
             raise RateLimited("Maximum allowed order modifications exceeded.")
         quote = self._market.quotes[order.instrument.token]
         terms = checks.changed(order, form, quote, self._config.rules)
+        if order.status is not Status.AMO_RECEIVED:
+            checks.check_phase(terms, order.request.variety, self._lives.venue.phase(order.instrument))
         self._lives.begin_change(account, order, terms)
         return order
 
@@ -165,6 +177,7 @@ class Desk:
         order = self._order(account, order_id)
         if order.status not in _CHANGEABLE:
             raise InputRefused(_BUSY.format("cancelled"))
+        self._require_hour(order)
         self._lives.begin_cancel(account, order)
         return order
 
@@ -176,7 +189,9 @@ class Desk:
             MarginRefused: too little money for the other product.
         """
         converted = convert(account, form, self._market)
-        if form.get("new_product") == "MIS" and self._schedule.is_squared_off(form["exchange"], self._now_ns()):
+        if form.get("new_product") == "MIS" and self._schedule.is_squared_off(
+            converted.instrument.session, self._now_ns()
+        ):
             raise InputRefused("Intraday positions of this exchange are squared off already.")
         converted.apply()
         self._log.write("position_converted", user_id=account.user_id, **converted.fields())
@@ -187,21 +202,28 @@ class Desk:
             raise OrderUnknown
         return order
 
+    def _require_hour(self, order: Order) -> None:
+        """Refuse to touch an order at the exchange while it takes nothing; a halt refuses at the exchange itself."""
+        if order.status is not Status.AMO_RECEIVED and not self._lives.venue.phase(order.instrument).takes_orders:
+            raise InputRefused("The exchange takes no changes between the collection of an auction and its end.")
+
     def _require_time(self, request: OrderRequest) -> None:
-        exchange = request.instrument.exchange
-        is_open = self._lives.venue.is_open(exchange)
+        venue, instrument = self._lives.venue, request.instrument
+        phase = venue.phase(instrument)
         if request.variety == "amo":
-            if is_open:
+            if venue.takes_orders(instrument) and phase is not Phase.POST_CLOSE:
                 raise InputRefused(
                     "After market orders are accepted while the market is closed. Place a regular order."
                 )
-        elif not is_open:
+            return
+        if not venue.takes_orders(instrument):
             # Public logs show this text, code and hint for a regular order outside the session.
             raise InputRefused(
                 "Your order could not be converted to a After Market Order (AMO).", data={"hints": ["switch_to_amo"]}
             )
-        elif request.product == "MIS" and self._schedule.is_squared_off(exchange, self._now_ns()):
+        if request.product == "MIS" and self._schedule.is_squared_off(instrument.session, self._now_ns()):
             raise InputRefused("Intraday (MIS) orders are not accepted after the square-off. Use another product.")
+        checks.check_phase(request.terms, request.variety, phase)
 
     def _fire(self, user_id: str, form: checks.Form) -> Order:
         return self.place(self._lives.accounts[user_id], "regular", form)
@@ -215,15 +237,52 @@ class Desk:
         self.gtts.on_ticks(ticked)
         self._schedule.on_time(self._now_ns())
 
-    def close_session(self, exchange: str) -> None:
-        """Cancel what is left of the day's orders when an exchange closes."""
-        for order in self._lives.venue.live(exchange):
-            account = self._lives.accounts[order.user_id]
-            self._lives.finish_cancelled(account, order, "The order was cancelled by the exchange at the close.")
+    def begin_phase(self, session: str, before: Phase, phase: Phase) -> None:
+        """Do to the orders of a session what the beginning of a phase does.
+
+        The close cancels what is left. The end of continuous trading before a closing auction cancels stops and
+        disclosed quantities; limit orders go into the auction (BSE notice 20260610-41, the same in CMTR74466).
+        """
+        if phase is Phase.MATCHING:
+            opening = self._market.tick_session(session, self._now_ns())
+            self._market.put_prices(self._lives.venue.match_auction(session), opening, self._now_ns())
+        elif phase is Phase.CLOSED:
+            self._cancel(session, lambda order: True, "The order was cancelled by the exchange at the close.")
+        elif phase is Phase.PAUSE and before is Phase.CONTINUOUS:
+            self._cancel(
+                session,
+                lambda order: order.place is Place.TRIGGER or order.terms.disclosed_quantity > 0,
+                "The order was cancelled by the exchange before the closing auction.",
+            )
+            self._market.set_auction_bands(session, self._now_ns())
+            self._cancel(
+                session, self._is_outside, "The order was cancelled by the exchange outside the auction's band."
+            )
+
+    def _is_outside(self, order: Order) -> bool:
+        quote = self._market.quotes[order.instrument.token]
+        return not quote.lower_circuit <= order.limit <= quote.upper_circuit
+
+    def _cancel(self, session: str, chosen: Callable[[Order], bool], reason: str) -> None:
+        for order in self._lives.venue.live(session):
+            if chosen(order):
+                self._lives.finish_cancelled(self._lives.accounts[order.user_id], order, reason)
 
     def close_day(self) -> None:
         """Settle all accounts; the order book of the new day holds only after-market orders."""
         for account in self._lives.accounts.values():
+            for position in account.positions.values():
+                final = self._settlement(position.instrument)
+                if final is not None and position.quantity:
+                    self._log.write(
+                        "position_settled",
+                        user_id=account.user_id,
+                        instrument=position.instrument.key,
+                        product=position.product,
+                        quantity=position.quantity,
+                        price=final / 100,
+                        charges=account.exercise_charge_of(position, final) / 100,
+                    )
             account.close_day(self._settlement)
         self._schedule.new_day(day_of(self._now_ns()))
 

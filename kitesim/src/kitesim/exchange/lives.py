@@ -130,7 +130,7 @@ class Lives:
     def _arrive(self, account: Account, order: Order) -> None:
         if order.place is Place.DONE:
             return
-        if not self.venue.is_open(order.instrument.exchange):
+        if not self.venue.takes_orders(order.instrument):
             self._reject(account, order, "The market closed before the order reached the exchange.")
             return
         terms = order.terms
@@ -161,7 +161,7 @@ class Lives:
 
     def _sweep(self, account: Account, order: Order) -> None:
         self.venue.sweep(order)
-        if order.place is not Place.BOOK:
+        if order.place is not Place.BOOK or self.venue.phase(order.instrument).is_auction:
             return
         if order.terms.validity == "IOC":
             self.finish_cancelled(account, order, None)
@@ -254,6 +254,13 @@ class Lives:
         else:
             self._open(account, order)
 
+    def unmatched(self, order: Order, price: int) -> None:
+        """Turn what an auction left of a market order into a limit order at the auction's price."""
+        order.terms = order.with_terms(order_type="LIMIT", price=price, market_protection=0.0)
+        order.limit = price
+        self.accounts[order.user_id].block(order)
+        self._step(order, order.status)
+
     def filled(self, order: Order, price: int, quantity: int) -> None:
         """Book a trade."""
         assert 0 < quantity <= order.pending, f"a fill of {quantity} on {order.pending} pending"
@@ -285,7 +292,7 @@ class Lives:
 
         def place() -> None:
             # An account that was emptied in between has another object in its place.
-            if self.accounts.get(account.user_id) is account and self.venue.is_open(order.instrument.exchange):
+            if self.accounts.get(account.user_id) is account and self.venue.is_open(order.instrument):
                 self.accept(account, self.new_order(account, request))
 
         self._timers.later(max(self._config.latencies.received_ms / 1000, _LEAST_PAUSE_SECONDS), place)

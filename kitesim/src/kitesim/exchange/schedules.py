@@ -7,7 +7,7 @@ import heapq
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from kitesim.calendars import Calendar
+from kitesim.calendars import Calendar, exchange_of
 from kitesim.clocks import MINUTE, at, day_of
 from kitesim.config import SimulatorConfig
 from kitesim.exchange.accounts import Account
@@ -16,8 +16,7 @@ from kitesim.exchange.orders import Order, OrderRequest, Place, Status, Terms
 from kitesim.truth import TruthLog
 
 _GST = Decimal("1.18")
-_STEP = 5 * MINUTE
-_MOST_STEPS = 36
+_BEFORE_THE_END = 5 * MINUTE
 
 
 class Schedule:
@@ -41,25 +40,20 @@ class Schedule:
         """Drop what waits for a user."""
         self._after_market = {key: order for key, order in self._after_market.items() if order.user_id != user_id}
 
-    def square_off_ns(self, exchange: str, now_ns: int) -> int | None:
+    def square_off_ns(self, session: str, now_ns: int) -> int | None:
         """Return when the day's intraday positions are closed; None where there is no such moment today.
 
-        When the exchange does not trade at the configured time any more, it is the last five minutes that it does.
+        When the session does not trade at the configured time, it is five minutes before its continuous end.
         """
-        configured = self._config.rules.square_off.get(exchange)
+        configured = self._config.rules.square_off.get(exchange_of(session))
         if self._calendar.mode != "nse" or configured is None:
             return None
         day = day_of(now_ns)
-        key = (day, exchange)
+        key = (day, session)
         if key not in self._moments:
+            begin, end = self._calendar.continuous(session, day)
             moment = at(day, configured)
-            for _ in range(_MOST_STEPS):
-                if self._calendar.is_open(exchange, moment):
-                    break
-                moment -= _STEP
-            else:
-                moment = 0
-            self._moments[key] = moment
+            self._moments[key] = moment if begin < moment < end else end and end - _BEFORE_THE_END
         return self._moments[key] or None
 
     def is_squared_off(self, exchange: str, now_ns: int) -> bool:
@@ -79,31 +73,31 @@ class Schedule:
         if self._after_market:
             self._release()
         if self._calendar.mode == "nse":
-            for exchange in self._config.rules.square_off:
-                key = (day_of(now_ns), exchange)
-                if key not in self._done and self.is_squared_off(exchange, now_ns):
+            for session in self._calendar.sessions:
+                key = (day_of(now_ns), session)
+                if key not in self._done and self.is_squared_off(session, now_ns):
                     self._done.add(key)
-                    if self._calendar.is_open(exchange, now_ns):
-                        self._square_off(exchange)
+                    if self._calendar.is_open(session, now_ns):
+                        self._square_off(session)
 
     def _release(self) -> None:
         for order in list(self._after_market.values()):
             if order.status is not Status.AMO_RECEIVED:
                 del self._after_market[order.order_id]
-            elif self._lives.venue.is_open(order.instrument.exchange):
+            elif self._lives.venue.is_open(order.instrument):
                 del self._after_market[order.order_id]
                 self._lives.begin(self._lives.accounts[order.user_id], order)
 
-    def _square_off(self, exchange: str) -> None:
-        """Cancel the exchange's intraday orders and close its intraday positions at the market."""
-        self._log.write("squared_off", exchange=exchange)
-        for order in self._lives.venue.live(exchange):
+    def _square_off(self, session: str) -> None:
+        """Cancel the session's intraday orders and close its intraday positions at the market."""
+        self._log.write("squared_off", exchange=exchange_of(session), session=session)
+        for order in self._lives.venue.live(session):
             if order.request.product == "MIS":
                 account = self._lives.accounts[order.user_id]
                 self._lives.finish_cancelled(account, order, "The order was cancelled by the intraday square-off.")
         for account in list(self._lives.accounts.values()):
             for position in list(account.positions.values()):
-                if position.product == "MIS" and position.instrument.exchange == exchange and position.quantity:
+                if position.product == "MIS" and position.instrument.session == session and position.quantity:
                     self._close(account, position.instrument.token)
 
     def _close(self, account: Account, token: int) -> None:

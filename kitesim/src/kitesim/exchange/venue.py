@@ -6,11 +6,14 @@ It moves orders between its books and reports fills and triggers; statuses, mone
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from kitesim.calendars import Calendar
+from kitesim.calendars import Calendar, Phase
 from kitesim.config import PriceProtection
+from kitesim.exchange.auctions import allot, equilibrium, interests
 from kitesim.exchange.matching import crossed, is_triggered, protection_band, take
 from kitesim.exchange.orders import Order, Place, Terms
 from kitesim.exchange.protections import protected
+from kitesim.market.books import Level
+from kitesim.market.instruments import Instrument
 from kitesim.market.market import Market
 
 
@@ -23,6 +26,10 @@ class Reports(Protocol):
 
     def triggered(self, order: Order) -> None:
         """The last price reached the order's trigger."""
+        ...
+
+    def unmatched(self, order: Order, price: int) -> None:
+        """An auction left a market order over; it stands on as a limit order at this price."""
         ...
 
 
@@ -45,9 +52,17 @@ class Venue:
         self._waiting: dict[int, dict[str, Order]] = {}
         self._resting: dict[int, dict[str, Order]] = {}
 
-    def is_open(self, exchange: str) -> bool:
-        """Tell whether orders of this exchange match now."""
-        return self._calendar.is_open(exchange, self._now_ns())
+    def is_open(self, instrument: Instrument) -> bool:
+        """Tell whether orders of this instrument match continuously now."""
+        return self._calendar.is_open(instrument.session, self._now_ns())
+
+    def takes_orders(self, instrument: Instrument) -> bool:
+        """Tell whether orders of this instrument reach the exchange now."""
+        return self._calendar.takes_orders(instrument.session, self._now_ns())
+
+    def phase(self, instrument: Instrument) -> Phase:
+        """Return what the clock says of this instrument, halted or not."""
+        return self._calendar.phase(instrument.session, self._now_ns())
 
     def enter(self, order: Order, place: Place) -> None:
         """Move the order to this place, out of any other."""
@@ -58,24 +73,27 @@ class Venue:
             elif token in books:
                 books[token].pop(order.order_id, None)
 
-    def live(self, exchange: str) -> list[Order]:
-        """Return every order of an exchange that waits or rests."""
+    def live(self, session: str) -> list[Order]:
+        """Return every order of a session that waits or rests."""
         return [
             order
             for books in (self._waiting, self._resting)
             for orders in books.values()
             for order in orders.values()
-            if order.instrument.exchange == exchange
+            if order.instrument.session == session
         ]
 
     def limit_of(self, order: Order, terms: Terms) -> int:
         """Return the price that the order may not trade beyond: its own, or the band around the last price.
 
-        The band of a MARKET order is rounded to the tick inwards and ends at the circuit limits.
+        The band of a MARKET order is rounded to the tick inwards and ends at the circuit limits; in an auction it has
+        no band, it takes the one price.
         """
         if not terms.is_market:
             return terms.price
         quote, instrument = self._market.quotes[order.instrument.token], order.instrument
+        if self.phase(instrument).is_auction:
+            return quote.upper_circuit if order.is_buy else quote.lower_circuit
         base = terms.trigger_price if terms.waits_for_trigger and not order.triggered else quote.last
         band = protection_band(terms.market_protection, base, instrument.instrument_type in ("CE", "PE"))
         low, high = protected(instrument, base, self._protection)
@@ -97,8 +115,13 @@ class Venue:
         return is_triggered(order, self._market.quotes[order.instrument.token].last)
 
     def sweep(self, order: Order) -> None:
-        """Let an order that has just come to the book take what it can reach."""
+        """Let an order that has just come to the book take what it can reach; in an auction it waits."""
         token = order.instrument.token
+        phase = self.phase(order.instrument)
+        if phase is Phase.POST_CLOSE:
+            self._sweep_at_close(order)
+        if phase is not Phase.CONTINUOUS:
+            return
         book = self._market.quotes[token].book
         others = [other for other in self._resting.get(token, {}).values() if other.is_buy is not order.is_buy]
         for fill in take(order, order.pending, book.asks if order.is_buy else book.bids, others):
@@ -106,12 +129,43 @@ class Venue:
                 self._reports.filled(fill.against, fill.price, fill.quantity)
             self._reports.filled(order, fill.price, fill.quantity)
 
+    def _sweep_at_close(self, order: Order) -> None:
+        """Fill what the closing price allows: after the close the market trades at no other."""
+        quote = self._market.quotes[order.instrument.token]
+        offered = sum(level.quantity for level in (quote.book.asks if order.is_buy else quote.book.bids))
+        for fill in take(order, order.pending, [Level(quote.last, offered, 1)], ()):
+            self._reports.filled(order, fill.price, fill.quantity)
+
+    def match_auction(self, session: str) -> dict[int, int]:
+        """Trade what an auction collected at one price for each instrument; return the prices that came about.
+
+        A market order that found nobody stands on as a limit order at that price.
+        """
+        prices: dict[int, int] = {}
+        for token, resting in list(self._resting.items()):
+            orders = [order for order in resting.values() if order.instrument.session == session]
+            if not orders:
+                continue
+            quote = self._market.quotes[token]
+            buys = interests(orders, quote.book.bids, is_buy=True)
+            sells = interests(orders, quote.book.asks, is_buy=False)
+            found = equilibrium(buys, sells, quote.last)
+            for is_buy in (True, False):
+                for order, fill in allot(orders, is_buy, found.price, found.quantity):
+                    self._reports.filled(order, fill.price, fill.quantity)
+            if found.quantity:
+                prices[token] = found.price
+            for order in orders:
+                if order.place is Place.BOOK and order.terms.is_market:
+                    self._reports.unmatched(order, found.price)
+        return prices
+
     def on_ticks(self, tokens: Iterable[int]) -> None:
         """Trigger what the new last prices reach and fill what the new books cross."""
         for token in tokens:
             if not self._waiting.get(token) and not self._resting.get(token):
                 continue
-            if not self.is_open(self._market.quotes[token].instrument.exchange):
+            if not self.is_open(self._market.quotes[token].instrument):
                 continue
             self._trigger_due(token)
             self._fill_crossed(token)

@@ -41,6 +41,13 @@ class Candles:
         candle[4] = price
         candle[5] += quantity
 
+    def average(self, token: int, first_ns: int, end_ns: int) -> int | None:
+        """Return the volume-weighted average of the closes of these minutes in paise; None when nothing traded."""
+        minutes = (self.seen(token, minute) for minute in range(first_ns // MINUTE, -(-end_ns // MINUTE)))
+        traded = [(candle[4], candle[5]) for candle in minutes if candle is not None and candle[5]]
+        volume = sum(quantity for _, quantity in traded)
+        return sum(price * quantity for price, quantity in traded) // volume if volume else None
+
     def seen(self, token: int, minute: int) -> Candle | None:
         """Return the candle of this minute (Unix minutes) if this run saw it."""
         current = self._open.get(token)
@@ -58,11 +65,8 @@ def minutes(
     while day <= last_day:
         if calendar.mode == "always-open":
             first, last = at(day, _MIDNIGHT), at(day + timedelta(days=1), _MIDNIGHT)
-        elif calendar.is_trading_day(day) and instrument.exchange in calendar.sessions:
-            session = calendar.sessions[instrument.exchange]
-            first, last = at(day, session.open), at(day, session.close)
         else:
-            first = last = 0
+            first, last = calendar.continuous(instrument.session, day)
         moment = max(first, start_ns - start_ns % MINUTE)
         while moment < last and moment <= end_ns:
             yield candles.seen(instrument.token, moment // MINUTE) or _implied(instrument, paths, moment)

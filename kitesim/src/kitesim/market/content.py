@@ -62,7 +62,7 @@ class DerivativeRow(_Row):
 
 
 class EquityRow(_Row):
-    """A share on NSE."""
+    """A share on NSE; `session` NSE for one without derivatives, which has no closing auction."""
 
     token: int
     symbol: str
@@ -70,6 +70,7 @@ class EquityRow(_Row):
     price: float = Field(gt=0)
     beta: float
     volatility: float = Field(gt=0)
+    session: str = "NSE-CAS"
 
 
 class InstrumentFile(_Row):

@@ -2,17 +2,20 @@
 
 An instrument that was fed once walks no more by itself; what is priced on it (futures, options) follows it, unless it
 is fed too. Recorded ticks are rows of `time` (ISO 8601, in India when without an offset; or Unix seconds, milliseconds
-or nanoseconds), `instrument` (`NSE:INFY`), `last_price`, and if they have them `quantity`, `oi`, and depth as
-`bid`, `bid_quantity`, `ask`, `ask_quantity`. They must be in the order of time.
+or nanoseconds), `instrument` (`NSE:INFY`), `last_price`, and if they have them `quantity`, `oi`, the figures of the day
+as `open`, `high`, `low`, `close` (of the day before), and depth as `bid`, `bid_quantity`, `ask`, `ask_quantity`. They
+must be in the order of time. A recording is read through once before the market starts: a bad row is refused there.
 """
 
 import csv
 import importlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kitesim.clocks import IST, SECOND
 from kitesim.errors import ConfigInvalid
@@ -20,6 +23,8 @@ from kitesim.market.books import LEVELS, Book, Level
 from kitesim.market.market import Market
 
 _MOST_RUPEES = 4e7
+# Absent is None; 0 says, as in Kite's ticks, that there is none.
+_RUPEES = Field(None, ge=0, le=_MOST_RUPEES, allow_inf_nan=False)
 # Unix times in seconds, milliseconds and nanoseconds lie far apart.
 _MILLISECONDS_FROM, _NANOSECONDS_FROM = 10**11, 10**16
 
@@ -41,8 +46,18 @@ class FedDepth(BaseModel):
     sell: list[FedLevel] = Field(default_factory=list, max_length=LEVELS)
 
 
+class FedDay(BaseModel):
+    """The figures of the day as Kite's ticks have them; `close` is that of the day before."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    open: float | None = _RUPEES
+    high: float | None = _RUPEES
+    low: float | None = _RUPEES
+    close: float | None = _RUPEES
+
+
 class FedTick(BaseModel):
-    """One tick from outside. `volume` is the day's so far, in place of `quantity` of this tick."""
+    """One tick from outside. `volume` is the day's so far, `quantity` what this tick traded; one of them suffices."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     instrument: str
@@ -50,7 +65,21 @@ class FedTick(BaseModel):
     quantity: int = Field(0, ge=0, lt=1 << 32)
     volume: int | None = Field(None, ge=0, lt=1 << 32)
     oi: int | None = Field(None, ge=0, lt=1 << 32)
+    ohlc: FedDay | None = None
+    average_price: float | None = _RUPEES
+    lower_circuit_limit: float | None = _RUPEES
+    upper_circuit_limit: float | None = _RUPEES
     depth: FedDepth | None = None
+
+    @model_validator(mode="after")
+    def _limits_ascend(self) -> "FedTick":
+        if (
+            self.lower_circuit_limit
+            and self.upper_circuit_limit
+            and self.lower_circuit_limit > self.upper_circuit_limit
+        ):
+            raise ValueError("lower_circuit_limit stands above upper_circuit_limit")
+        return self
 
 
 def feed(market: Market, tick: FedTick, now_ns: int) -> int | None:
@@ -59,7 +88,13 @@ def feed(market: Market, tick: FedTick, now_ns: int) -> int | None:
     if quote is None:
         return None
     instrument = quote.instrument
-    quantity = tick.quantity if tick.volume is None else max(tick.volume - quote.volume, 0)
+    if instrument.token not in market.fed:
+        quote.forget_day()
+    day, traded = tick.ohlc or FedDay(), tick.quantity
+    if tick.volume is not None and not traded:
+        traded = max(tick.volume - quote.volume, 0)
+    if day.close:
+        quote.rebase(instrument.rounded(day.close * 100))
     book = None
     if tick.depth is not None and not instrument.is_index:
         bids, asks = (
@@ -67,17 +102,52 @@ def feed(market: Market, tick: FedTick, now_ns: int) -> int | None:
             for side in (tick.depth.buy, tick.depth.sell)
         )
         book = Book(bids, asks, sum(each.quantity for each in bids), sum(each.quantity for each in asks))
-    market.feed(instrument.token, instrument.rounded(tick.last_price * 100), quantity, now_ns, book)
+    market.feed(instrument.token, instrument.rounded(tick.last_price * 100), traded, now_ns, book)
     if tick.oi is not None:
         quote.set_open_interest(tick.oi)
+    opened, high, low, lower, upper = (
+        instrument.rounded(rupees * 100) if rupees else None
+        for rupees in (day.open, day.high, day.low, tick.lower_circuit_limit, tick.upper_circuit_limit)
+    )
+    quote.set_day(opened, high, low)
+    quote.set_limits(lower, upper)
+    if tick.volume is not None:
+        quote.set_volume(tick.volume, round(tick.average_price * 100) if tick.average_price else None)
     return instrument.token
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a recording holds; times in Unix nanoseconds, zeros when it is empty."""
+
+    ticks: int
+    first_ns: int
+    last_ns: int
+    instruments: frozenset[str]
+
+
+def inspect(path: Path) -> Recording:
+    """Read a recording through.
+
+    Raises:
+        ConfigInvalid: the file cannot be read, a row is none, or the rows are not in the order of time; the message
+            names the file and the line (of Parquet the row).
+    """
+    ticks = first = last = 0
+    instruments: set[str] = set()
+    for moment, tick in replay(path):
+        first = first or moment
+        last = moment
+        ticks += 1
+        instruments.add(tick.instrument)
+    return Recording(ticks, first, last, frozenset(instruments))
 
 
 def replay(path: Path) -> Iterator[tuple[int, FedTick]]:
     """Return the recorded ticks with their times in Unix nanoseconds; the file is open while they are taken.
 
     Raises:
-        ConfigInvalid: at once when the file cannot be read; at a row that is none when that row is due.
+        ConfigInvalid: at once when the file cannot be read; at a row that is none when that row is taken.
     """
     if path.suffix == ".parquet":
         return _ticks(path, _parquet(path))
@@ -86,12 +156,17 @@ def replay(path: Path) -> Iterator[tuple[int, FedTick]]:
     return _ticks(path, _csv(path))
 
 
-def _csv(path: Path) -> Iterator[Mapping[str, object]]:
-    with path.open(newline="") as file:
-        yield from csv.DictReader(file)
+def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file, strict=True)
+            for row in rows:
+                yield f"line {rows.line_num}", row
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise ConfigInvalid(f"replay: {path} is no CSV in UTF-8: {error}") from error
 
 
-def _parquet(path: Path) -> Iterator[Mapping[str, object]]:
+def _parquet(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     try:
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
@@ -100,22 +175,50 @@ def _parquet(path: Path) -> Iterator[Mapping[str, object]]:
         file = parquet.ParquetFile(path)
     except (OSError, ValueError) as error:
         raise ConfigInvalid(f"replay: {path} cannot be read: {error}") from error
-    return (row for batch in file.iter_batches() for row in batch.to_pylist())
+    return _parquet_rows(path, file)
 
 
-def _ticks(path: Path, rows: Iterator[Mapping[str, object]]) -> Iterator[tuple[int, FedTick]]:
-    for number, row in enumerate(rows, 1):
+def _parquet_rows(path: Path, file: Any) -> Iterator[tuple[str, Mapping[str, object]]]:
+    number = 0
+    try:
+        for batch in file.iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield f"row {number}", row
+    except (OSError, ValueError) as error:
+        raise ConfigInvalid(f"replay: {path} cannot be read after row {number}: {error}") from error
+
+
+def _ticks(path: Path, rows: Iterator[tuple[str, Mapping[str, object]]]) -> Iterator[tuple[int, FedTick]]:
+    before = 0
+    for where, row in rows:
         try:
-            yield _moment(row["time"]), _tick(row)
-        except (KeyError, ValueError, TypeError, ValidationError) as error:
-            reason = f"has no column {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-            raise ConfigInvalid(f"replay: {path}, row {number}: {reason}") from error
+            moment, tick = _moment(row["time"]), _tick(row)
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
+            raise ConfigInvalid(f"replay: {path}, {where}: {_reason(error)}") from error
+        if moment < before:
+            raise ConfigInvalid(f"replay: {path}, {where}: time: expected the order of time, was {row['time']!r}")
+        before = moment
+        yield moment, tick
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"expected a column {error}, has none"
+    if isinstance(error, ValidationError):
+        problems = error.errors()
+        return "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}, was {each['input']!r}" for each in problems
+        )
+    return f"time: {error}"
 
 
 def _tick(row: Mapping[str, object]) -> FedTick:
-    fields = {
-        name: row[name] for name in ("instrument", "last_price", "quantity", "volume", "oi") if _is_there(row, name)
-    }
+    names = ("instrument", "last_price", "quantity", "volume", "oi", "lower_circuit_limit", "upper_circuit_limit")
+    fields: dict[str, object] = {name: row[name] for name in names if _is_there(row, name)}
+    day = {name: row[name] for name in ("open", "high", "low", "close") if _is_there(row, name)}
+    if day:
+        fields["ohlc"] = day
     sides = {
         side: [{"price": row[name], "quantity": row.get(f"{name}_quantity")}]
         for side, name in (("buy", "bid"), ("sell", "ask"))

@@ -34,6 +34,8 @@ class Instrument:
     reference_price: int
     path: str
     """The name of the price path that it follows."""
+    session: str
+    """The session of the calendar whose hours it keeps."""
     expiry: date | None = None
     strike: int = 0
 

@@ -9,7 +9,7 @@ Options that nobody has asked for tick once in a while only: a chain of thousand
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date
 
 from kitesim.clocks import SECOND, day_of
@@ -18,9 +18,9 @@ from kitesim.market.books import Book
 from kitesim.market.candles import Candles
 from kitesim.market.instruments import Instrument, Master
 from kitesim.market.master import carry
-from kitesim.market.options import TRADING_DAYS, option_price
+from kitesim.market.options import TRADING_DAYS, option_delta, option_price
 from kitesim.market.paths import LivePath, Paths
-from kitesim.market.quotes import Quote
+from kitesim.market.quotes import BAND, Quote
 from kitesim.seeds import key, stream
 
 # How far a future strays from its fair value, as a share of the price, and how fast it comes back a tick.
@@ -30,6 +30,9 @@ _MEAN_LOTS = 3.0
 _TRADES_A_SECOND = 4
 _ASLEEP_ROUNDS = 20
 _BASE_INTEREST = 20_000
+_AUCTION_BAND = 0.03
+_LEAST_REACH = 20_00
+_REFERENCE_NS = 15 * 60 * SECOND
 # Index options stop trading with the F&O session: NSE circular FAOP74467, 15:40 since 2026-08-03.
 _EXPIRY_MOMENT_NS = (15 * 60 + 40) * 60 * SECOND
 _INDIA_NS = (5 * 60 + 30) * 60 * SECOND
@@ -73,7 +76,9 @@ class Market:
             self._live[instrument.path] = LivePath(self.paths, instrument.path, generator, self.now_ns)
         self._basis[token] = 0.0
         close = self._close_before(instrument, self.day)
-        quote = Quote(instrument, key(self._seed, "book", instrument.key), close, self._fair(instrument), self.now_ns)
+        book_key = key(self._seed, "book", instrument.key)
+        reach = self._reach(instrument, self.paths.close_before(instrument.path, self.day))
+        quote = Quote(instrument, book_key, close, self._fair(instrument), self.now_ns, reach=reach)
         if instrument.is_option:
             self._asleep[token] = int.from_bytes(quote.key[:2], "little") % _ASLEEP_ROUNDS
             quote.set_open_interest(instrument.lot * (_BASE_INTEREST + int.from_bytes(quote.key[2:4], "little")))
@@ -101,16 +106,32 @@ class Market:
             return self._option(instrument, rupees)
         return instrument.rounded(rupees * math.exp(self._basis[instrument.token]) * 100)
 
-    def _option(self, instrument: Instrument, forward: float) -> int:
-        expiry = instrument.expiry
-        assert expiry is not None
+    def _end_of(self, expiry: date) -> int:
         end = self._ends.get(expiry)
         if end is None:
             end = self._ends[expiry] = (expiry - _EPOCH).days * 86_400 * SECOND - _INDIA_NS + _EXPIRY_MOMENT_NS
+        return end
+
+    def _option(self, instrument: Instrument, forward: float) -> int:
+        assert instrument.expiry is not None
+        end = self._end_of(instrument.expiry)
         volatility = self._volatilities.get(instrument.path, 0.15)
         is_call = instrument.instrument_type == "CE"
         paise = option_price(forward * 100, instrument.strike, volatility, end - self.now_ns, is_call)
         return instrument.rounded(paise * math.exp(self._basis[instrument.token]))
+
+    def _reach(self, instrument: Instrument, index: float) -> int | None:
+        """Return how far an option's circuit limits stand from its close: its delta's share of the index's own band.
+
+        "Contract specific price range based on its delta value": NSE, price bands; the least reach is our own choice.
+        """
+        if not instrument.is_option or instrument.expiry is None:
+            return None
+        forward = index * (1 + carry(self.day, instrument.expiry)) * 100
+        volatility = self._volatilities.get(instrument.path, 0.15)
+        left = self._end_of(instrument.expiry) - self.now_ns
+        delta = option_delta(forward, instrument.strike, volatility, left, instrument.instrument_type == "CE")
+        return max(round(abs(delta) * forward * BAND), _LEAST_REACH)
 
     def find(self, instrument_key: str) -> Quote | None:
         """Return the quote of `NFO:NIFTY26DECFUT`, or None; an option that is asked for ticks from now on."""
@@ -168,7 +189,12 @@ class Market:
             self._basis[token] += noise - _BASIS_RETURN * self._basis[token]
         else:
             self._live[instrument.path].advance(now_ns)
-        price = min(max(self._fair(instrument), quote.lower_circuit), quote.upper_circuit)
+        price = self._fair(instrument)
+        if not quote.lower_circuit <= price <= quote.upper_circuit:
+            if instrument.is_option:
+                # Its index trades on, so its range is flexed; everything else stops at its limit.
+                quote.flex_band(price)
+            price = min(max(price, quote.lower_circuit), quote.upper_circuit)
         elapsed = (now_ns - quote.ticked_ns) / SECOND
         quote.trade(price, 0 if instrument.is_index else self._traded(instrument, generator, elapsed), now_ns)
         self.candles.add(token, now_ns, price, quote.last_quantity)
@@ -247,6 +273,38 @@ class Market:
             quote.put_book(book)
         self.candles.add(token, now_ns, price, quantity)
 
+    def tick_session(self, session: str, now_ns: int) -> set[int]:
+        """Let every tradable instrument of a session tick once: what the market itself brings to an auction.
+
+        Returns those whose first tick of the day this was.
+        """
+        self.now_ns = now_ns
+        opening: set[int] = set()
+        for instrument in self.master:
+            if instrument.session == session and not instrument.is_index and instrument.token not in self.fed:
+                quote = self.quotes[instrument.token]
+                opening |= set() if quote.opened else {instrument.token}
+                self._tick(quote, now_ns)
+        return opening
+
+    def put_prices(self, prices: Mapping[int, int], opening: Container[int], now_ns: int) -> None:
+        """Make these the last prices, as an auction found them, and of those that it opens the first of the day."""
+        for token, price in prices.items():
+            self.quotes[token].opened &= token not in opening
+            self.quotes[token].trade(price, 0, now_ns)
+            self.candles.add(token, now_ns, price, 0)
+
+    def set_auction_bands(self, session: str, now_ns: int) -> None:
+        """Put the limits of a closing auction around its reference: what the last quarter of an hour traded at.
+
+        3 % around the volume-weighted average since 15:00, or the last price: NSE circular CMTR73362.
+        """
+        for instrument in self.master:
+            if instrument.session == session and not instrument.is_index:
+                quote = self.quotes[instrument.token]
+                average = self.candles.average(instrument.token, now_ns - _REFERENCE_NS, now_ns)
+                quote.set_band(_AUCTION_BAND, average or quote.last)
+
     def levels(self) -> dict[str, float]:
         """Return where every path stands, in rupees."""
         return {name: live.price for name, live in self._live.items()}
@@ -260,6 +318,8 @@ class Market:
         self.day, self.now_ns = day_of(now_ns), now_ns
         gone: list[int] = []
         for quote in self.quotes.values():
+            if quote.instrument.is_option:
+                quote.reach = self._reach(quote.instrument, self._live[quote.instrument.path].price)
             quote.new_day(quote.last, now_ns)
         if master is not None:
             gone = [token for token in self.master.by_token if token not in master.by_token]

@@ -24,6 +24,7 @@ _FIRST_FUTURE_TOKEN = 35_000
 _FIRST_OPTION_TOKEN = 1 << 23
 _SEGMENTS = {"NFO": SEGMENT_NFO, "BFO": SEGMENT_BFO}
 _MONTHS = "123456789OND"
+_LAST_DAYS = 5
 
 
 def equity_tick(rupees: float) -> int:
@@ -101,11 +102,17 @@ def build_master(
         return Master(day, fresh.values())
     freezes = {row.name: row.freeze(day) for row in content.derivatives}
     kept = {
-        row.key: replace(row, freeze=freezes.get(row.name, row.freeze)) if row.is_derivative else row
+        row.key: replace(row, freeze=freezes.get(row.name, row.freeze), session=_session(row, fresh))
+        if row.is_derivative
+        else row
         for row in before
         if row.expiry is None or row.expiry >= day
     }
     return Master(day, [*kept.values(), *(row for key, row in fresh.items() if key not in kept)])
+
+
+def _session(row: Instrument, fresh: Mapping[str, Instrument]) -> str:
+    return fresh[row.key].session if row.key in fresh else row.session
 
 
 def _all(
@@ -114,7 +121,10 @@ def _all(
     yield from (_index(row) for row in content.indices)
     months = {row.name: listed_expiries(calendar, day, row.expiry_weekday) for row in content.derivatives}
     for row in content.derivatives:
-        yield from (_future(row, expiry, levels[row.index], day) for expiry in months[row.name])
+        early = _with_pre_open(calendar, day, months[row.name])
+        for number, expiry in enumerate(months[row.name]):
+            session = f"{row.exchange}-PRE" if number < early else row.exchange
+            yield _future(row, expiry, levels[row.index], day, session)
     yield from (_equity(row) for row in content.equities)
     if strikes:
         for row in content.derivatives:
@@ -122,6 +132,14 @@ def _all(
             for expiry in sorted({*months[row.name], *weeks}):
                 is_monthly = expiry == calendar.monthly_expiry(expiry.year, expiry.month, row.expiry_weekday)
                 yield from _chain(row, (expiry, is_monthly), levels[row.index], day, strikes)
+
+
+def _with_pre_open(calendar: Calendar, day: date, expiries: list[date]) -> int:
+    """Return how many of the nearest futures have a pre-open auction: one, and two in the last five trading days.
+
+    NSE circular FAOP71092.
+    """
+    return 2 if calendar.trading_days(day, expiries[0]) <= _LAST_DAYS else 1
 
 
 def _index(row: IndexRow) -> Instrument:
@@ -137,10 +155,11 @@ def _index(row: IndexRow) -> Instrument:
         freeze=0,
         reference_price=round(row.price * 100),
         path=row.symbol,
+        session=row.exchange,
     )
 
 
-def _future(row: DerivativeRow, expiry: date, level: float, day: date) -> Instrument:
+def _future(row: DerivativeRow, expiry: date, level: float, day: date, session: str) -> Instrument:
     tick = index_future_tick(level)
     months = (expiry.year - 2000) * 12 + expiry.month
     exchange_token = _FIRST_FUTURE_TOKEN + months % 240 * 40 + row.number
@@ -156,6 +175,7 @@ def _future(row: DerivativeRow, expiry: date, level: float, day: date) -> Instru
         freeze=row.freeze(day),
         reference_price=round(level * (1 + carry(day, expiry)) * 100 / tick) * tick,
         path=row.index,
+        session=session,
         expiry=expiry,
     )
 
@@ -184,6 +204,7 @@ def _chain(
                 freeze=row.freeze(day),
                 reference_price=0,
                 path=row.index,
+                session=row.exchange,
                 expiry=end,
                 strike=strike * 100,
             )
@@ -202,4 +223,5 @@ def _equity(row: EquityRow) -> Instrument:
         freeze=0,
         reference_price=round(row.price * 100),
         path=row.symbol,
+        session=row.session,
     )

@@ -37,12 +37,27 @@ def _normal(value: float) -> float:
     return 0.5 * math.erfc(-value * _ROOT_HALF)
 
 
+def black76_delta(forward: float, strike: float, deviation: float, is_call: bool) -> float:
+    """Return how much of the forward's move the price takes; below zero for a put."""
+    if deviation <= 0:
+        return float(forward > strike) if is_call else -float(forward < strike)
+    upper = math.log(forward / strike) / deviation + deviation / 2
+    return _normal(upper) if is_call else -_normal(-upper)
+
+
 def smile(forward: float, strike: float, volatility: float, left_ns: int) -> float:
     """Return the yearly volatility at a strike."""
     spread = volatility * math.sqrt(max(left_ns, _SHORTEST_NS) / YEAR_NS)
     # Levels off smoothly: an edge in the smile would be an arbitrage.
     distance = _MOST_DEVIATIONS * math.tanh(math.log(strike / forward) / spread / _MOST_DEVIATIONS)
     return volatility * (1 + _SKEW * distance + _WING * distance * distance)
+
+
+def option_delta(forward: float, strike: float, volatility: float, left_ns: int, is_call: bool) -> float:
+    """Return the share of the forward's move that the option takes, at the smile's volatility."""
+    left = max(left_ns, 0)
+    deviation = smile(forward, strike, volatility, left) * math.sqrt(left / YEAR_NS)
+    return black76_delta(forward, strike, deviation, is_call)
 
 
 def option_price(forward: float, strike: float, volatility: float, left_ns: int, is_call: bool) -> float:

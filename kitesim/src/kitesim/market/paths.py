@@ -7,7 +7,7 @@ the market ticks, each minute ends where the day says. Correlation comes from on
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -19,6 +19,8 @@ MINUTES_A_DAY = 1440
 DRIVER = "NIFTY 50"
 _OPEN_MINUTE = 9 * 60 + 15
 _CLOSE_MINUTE = 15 * 60 + 40
+# The night's news come out before the auction that opens the day, not after it.
+_GAP_MINUTE = 9 * 60
 _JUMP_PROBABILITY = 1 / 600
 _JUMP_SIZE = 5.0
 _GAP_SHARE = 0.35
@@ -49,8 +51,19 @@ _SESSION_NORM = math.sqrt(sum(value * value for value in _ACTIVITY[_OPEN_MINUTE:
 class Paths:
     """All price paths of a seed. Pure: asking for a price changes nothing."""
 
-    def __init__(self, seed: int, first_day: date, shapes: Sequence[PathShape], sleeps: bool) -> None:
-        """`sleeps`: prices stand still outside the trading hours, and the day opens with a gap."""
+    def __init__(
+        self,
+        seed: int,
+        first_day: date,
+        shapes: Sequence[PathShape],
+        sleeps: bool,
+        special: Mapping[date, tuple[int, int]] | None = None,
+    ) -> None:
+        """`sleeps`: prices stand still outside the trading hours, and the day opens with a gap.
+
+        `special`: the first minute and the end of days that have hours of their own.
+        """
+        self._special = special or {}
         self._seed = seed
         self._first_day = first_day
         self._shapes = {shape.name: shape for shape in shapes}
@@ -58,9 +71,10 @@ class Paths:
         self._returns = lru_cache(maxsize=max(64 * len(shapes), 1))(self._day_returns)
         self._openings: dict[str, dict[date, float]] = {}
 
-    def sigma(self, name: str, minute: int) -> float:
+    def sigma(self, name: str, minute: int, day: date | None = None) -> float:
         """Return the standard deviation of this minute's log return that is the path's own."""
-        if self._sleeps and not _OPEN_MINUTE <= minute < _CLOSE_MINUTE:
+        opens, closes = self._special.get(day, (_OPEN_MINUTE, _CLOSE_MINUTE)) if day else (_OPEN_MINUTE, _CLOSE_MINUTE)
+        if self._sleeps and not opens <= minute < closes:
             return 0.0
         return self._shapes[name].volatility * _ACTIVITY[minute] / _SESSION_NORM
 
@@ -71,13 +85,13 @@ class Paths:
         driver = self._returns(DRIVER, day) if shape.beta and name != DRIVER else None
         walk = [0.0]
         own = 0.0
-        sigmas = [self.sigma(name, minute) for minute in range(MINUTES_A_DAY)]
+        sigmas = [self.sigma(name, minute, day) for minute in range(MINUTES_A_DAY)]
         for minute, sigma in enumerate(sigmas):
             move = generator.gauss(0.0, 1.0)
             if generator.random() < _JUMP_PROBABILITY:
                 move *= _JUMP_SIZE
             own += move * sigma
-            if self._sleeps and minute == _OPEN_MINUTE:
+            if self._sleeps and minute == _GAP_MINUTE:
                 own += generator.gauss(0.0, shape.volatility * _GAP_SHARE)
             walk.append(own + (shape.beta * driver[minute + 1] if driver else 0.0))
         return walk
@@ -129,7 +143,7 @@ class LivePath:
         self._at = now_ns - now_ns % MINUTE
         self._minute_end = self._at + MINUTE
         self._value, self._target = self._paths.minute_ends(self._name, now_ns)
-        self._sigma = self._paths.sigma(self._name, since_midnight(now_ns) // MINUTE)
+        self._sigma = self._paths.sigma(self._name, since_midnight(now_ns) // MINUTE, day_of(now_ns))
 
     def advance(self, now_ns: int) -> float:
         """Walk to this moment and return the price in rupees. Time never goes back."""

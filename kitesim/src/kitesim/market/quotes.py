@@ -9,8 +9,8 @@ from kitesim.market.instruments import Instrument
 
 # Index and stock futures, and shares that have futures, have a band of 10 % around the base price, flexed in steps of
 # 5 % (NSE, price bands). One band for all keeps it simple.
-# An option's operating range follows its delta (NSE, price bands); taken as that of delta 1, as a share of the strike.
-_BAND = 0.10
+# An option's operating range is `reach` around its base: the market computes it from the option's delta.
+BAND = 0.10
 _FLEX = 0.05
 
 
@@ -33,6 +33,8 @@ class Quote:
         "oi_high",
         "oi_low",
         "open",
+        "opened",
+        "reach",
         "ticked_ns",
         "ticks",
         "turnover",
@@ -40,8 +42,12 @@ class Quote:
         "volume",
     )
 
-    def __init__(self, instrument: Instrument, key: bytes, close: int, last: int, now_ns: int) -> None:
+    def __init__(
+        self, instrument: Instrument, key: bytes, close: int, last: int, now_ns: int, *, reach: int | None = None
+    ) -> None:
+        """`reach`: how far in paise the circuit limits stand from the close; None for a share of the close."""
         self.instrument = instrument
+        self.reach = reach
         self.key = key
         self.ticks = 0
         self.volume = 0
@@ -54,22 +60,52 @@ class Quote:
         self.ticked_ns = now_ns
         self.close = close
         self.open = self.high = self.low = self.last = last
+        self.opened = False
         self.lower_circuit, self.upper_circuit = self._band(close)
         self._book: Book | None = None
         self._book_tick = -1
 
     def _band(self, base: int) -> tuple[int, int]:
         tick = self.instrument.tick
-        if self.instrument.is_option:
-            reach = int(self.instrument.strike * _BAND) // tick * tick
+        if self.reach is not None:
+            reach = -(-self.reach // tick) * tick
             return max(base - reach, tick), base + reach
-        return int(base * (1 - _BAND)) // tick * tick + tick, int(base * (1 + _BAND)) // tick * tick
+        return int(base * (1 - BAND)) // tick * tick + tick, int(base * (1 + BAND)) // tick * tick
 
-    def set_band(self, share: float) -> None:
-        """Put the circuit limits this share below and above the last price."""
-        tick = self.instrument.tick
-        self.lower_circuit = max(int(self.last * (1 - share)) // tick * tick, tick)
-        self.upper_circuit = int(self.last * (1 + share)) // tick * tick
+    def set_band(self, share: float, around: int | None = None) -> None:
+        """Put the circuit limits this share below and above a price, or the last one."""
+        tick, middle = self.instrument.tick, self.last if around is None else around
+        self.lower_circuit = max(int(middle * (1 - share)) // tick * tick, tick)
+        self.upper_circuit = int(middle * (1 + share)) // tick * tick
+
+    def forget_day(self) -> None:
+        """Drop what the seeded path made of the day, because somebody else tells it from now on."""
+        self.opened = False
+        self.volume = self.turnover = self.last_quantity = 0
+
+    def rebase(self, close: int) -> None:
+        """Take another close of the day before, and the circuit limits that follow from it."""
+        if close != self.close:
+            self.close = close
+            self.lower_circuit, self.upper_circuit = self._band(close)
+
+    def set_day(self, opened: int | None, high: int | None, low: int | None) -> None:
+        """Take figures of the day from outside, in paise; None leaves what is there."""
+        self.open = self.open if opened is None else opened
+        self.high = max(self.last, self.high if high is None else high)
+        self.low = min(self.last, self.low if low is None else low)
+
+    def set_volume(self, volume: int, average: int | None) -> None:
+        """Take the day's volume and its average price in paise from outside; without an average the last price."""
+        self.turnover += (volume - self.volume) * self.last
+        self.volume = volume
+        if average is not None:
+            self.turnover = average * volume
+
+    def set_limits(self, lower: int | None, upper: int | None) -> None:
+        """Take the circuit limits from outside, in paise; None leaves what is there."""
+        self.lower_circuit = self.lower_circuit if lower is None else lower
+        self.upper_circuit = self.upper_circuit if upper is None else upper
 
     def flex_band(self, price: int) -> None:
         """Widen the circuit limits in steps of 5 % of the base until the price is inside."""
@@ -81,8 +117,9 @@ class Quote:
             self.lower_circuit = max(widened, self.instrument.tick)
 
     def new_day(self, close: int, now_ns: int) -> None:
-        """Start a trading day: yesterday's close is known, everything of today is empty."""
+        """Start a trading day: yesterday's close is known, everything of today is empty until the first tick."""
         self.close = close
+        self.opened = False
         self.open = self.high = self.low = self.last
         self.volume = self.turnover = self.last_quantity = 0
         self.oi_high = self.oi_low = self.oi
@@ -96,6 +133,9 @@ class Quote:
             self.high = price
         elif price < self.low:
             self.low = price
+        if not self.opened:
+            self.opened = True
+            self.open = self.high = self.low = price
         self.ticks += 1
         self.ticked_ns = now_ns
         if quantity:
