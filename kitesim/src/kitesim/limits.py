@@ -67,6 +67,17 @@ class RateLimiter:
         for name, window, _, _ in windows:
             self._counts[user_id, name] = (window, self._counted(user_id, name, window) + 1)
 
+    def admit_to_day(self, user_id: str) -> None:
+        """Count an order of the day that no request carries: of another platform, or of a trigger that fires.
+
+        Raises:
+            RateLimited: the day's limit is used up.
+        """
+        most = self.limits.orders_per_day
+        if self.limits.enabled and 0 < most <= self._counted(user_id, "order day", self._market_day()):
+            raise RateLimited(_DAY_IS_FULL)
+        self.add_to_day(user_id, 1)
+
     def add_to_day(self, user_id: str, orders: int) -> None:
         """Count further orders of one request: an iceberg of five legs is five orders of the day and one of the second.
 

@@ -69,6 +69,7 @@ class Simulator:
             now_ns=self.clock.now_ns,
             first_order_id=first_order_id,
         )
+        self.desk.admit_to_day = self.limiter.admit_to_day
         self.hub = Hub(self.market.quotes)
         self.hub.on_update = self._update_copies
         self.hub.before_frames = self._meddle

@@ -13,6 +13,7 @@ from kiteconnect import KiteConnect
 from kiteconnect import exceptions as kite_errors
 
 from .conftest import FUTURE, Exchange, eventually
+from .tickers import Ticker
 
 pytestmark = pytest.mark.component
 SECRET = "postsecret"
@@ -154,3 +155,79 @@ def test_slices_come_flat_when_configured(make_exchange: Callable[..., Exchange]
     assert [list(each) for each in answer] in ([["order_id"], ["error"]], [["order_id"], ["order_id"]])
     shown = {row["order_id"] for row in kite.orders()}
     assert {each["order_id"] for each in answer if "order_id" in each} == shown
+
+
+def test_a_trigger_that_fires_counts_for_the_day(make_exchange: Callable[..., Exchange]) -> None:
+    """Setting one does not; when the day is full it fires into a refusal that the client reads."""
+    exchange = make_exchange(funds=50_000_000, limits={"orders_per_day": 2, "others_per_second": 0})
+    kite = exchange.client()
+    last = round(exchange.control("GET", "state")["last_prices"][f"NFO:{FUTURE}"])
+    sale = {"transaction_type": "SELL", "quantity": 65, "order_type": "LIMIT", "product": "NRML", "price": last + 100}
+    made = [
+        kite.place_gtt(kite.GTT_TYPE_SINGLE, FUTURE, "NFO", [last + away], last, [sale])["trigger_id"]
+        for away in (50, 60, 70)
+    ]
+    buy(kite)
+    exchange.control("POST", "price", instrument=f"NFO:{FUTURE}", price=last + 90)
+    results = [kite.get_gtt(trigger_id)["orders"][0]["result"]["order_result"] for trigger_id in made]
+    assert [result["status"] for result in results] == ["success", "failed", "failed"]
+    assert results[1]["rejection_reason"] == "Maximum allowed order requests exceeded."
+    with pytest.raises(kite_errors.NetworkException, match="Maximum allowed order requests exceeded"):
+        buy(kite)
+
+
+def test_only_the_apps_own_orders_are_posted(
+    make_exchange: Callable[..., Exchange],
+    mailbox: tuple[str, list[dict[str, Any]]],
+    make_ticker: Callable[..., Ticker],
+) -> None:
+    """The stream tells of orders that were placed on Kite's own screens, and of a trigger's; the postbacks do not."""
+    url, letters = mailbox
+    exchange = make_exchange(
+        users=[{"user_id": "PB0003", "postback_url": url}], funds=50_000_000, limits={"enabled": False}
+    )
+    kite = exchange.client("PB0003")
+    ticker = make_ticker(exchange, kite.api_key, kite.access_token, {})
+    ticker.until(lambda event: event[0] == "connect")
+    terms = {"order_type": "MARKET", "market_protection": -1, "transaction_type": "BUY", "quantity": 65}
+    asked = {"exchange": "NFO", "tradingsymbol": FUTURE, "product": "NRML", **terms}
+    elsewhere = exchange.control("POST", "order", user_id="PB0003", order={**asked, "tag": "ELSEWHERE"})["order_id"]
+    assert ticker.until(lambda event: event[0] == "order")[1]["order_id"] == elsewhere
+    own = buy(kite, tag="OWN")
+    assert ticker.until(lambda event: event[0] == "order")[1]["order_id"] == own
+    eventually(lambda: letters)
+    assert [letter["tag"] for letter in letters] == ["OWN"]
+    assert [row["tag"] for row in kite.orders()] == ["ELSEWHERE", "OWN"]
+    reply = requests.post(f"{exchange.url}/sim/order", json={"user_id": "PB0003", "order": {}}, timeout=5)
+    assert (reply.status_code, reply.json()["error"]) == (400, "Missing or empty field `exchange`")
+
+
+def test_nobody_is_told_of_an_after_market_order(
+    make_exchange: Callable[..., Exchange], mailbox: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """Neither its cancellation nor its modification is posted while it waits for the morning."""
+    url, letters = mailbox
+    user = {"user_id": "PB0004", "postback_url": url}
+    exchange = make_exchange(users=[user], market="nse", start="20:00:00", limits={"enabled": False})
+    kite = exchange.client("PB0004")
+    order = {"product": "CNC", "order_type": "LIMIT", "price": 1500.0}
+    order_id = kite.place_order("amo", "NSE", "INFY", "BUY", 1, **order)
+    kite.modify_order("amo", order_id, price=1499.0)
+    kite.cancel_order("amo", order_id)
+    assert kite.orders()[-1]["status"] == "CANCELLED"
+    sent = [entry["sent"] for entry in exchange.log("order_update") if entry["order_id"] == order_id]
+    assert set(sent) == {None}
+    assert letters == []
+
+
+def test_the_broker_disables_a_trigger(make_exchange: Callable[..., Exchange]) -> None:
+    """The client sees the status and the reason, and may set the trigger anew."""
+    exchange = make_exchange(limits={"enabled": False})
+    kite = exchange.client("GT0001")
+    order = {"transaction_type": "SELL", "quantity": 1, "order_type": "LIMIT", "product": "CNC", "price": 1600}
+    trigger_id = kite.place_gtt(kite.GTT_TYPE_SINGLE, "INFY", "NSE", [1600], 1520, [order])["trigger_id"]
+    exchange.control("POST", "gtt", user_id="GT0001", trigger_id=trigger_id, status="disabled", reason="Demerger")
+    gtt = kite.get_gtt(trigger_id)
+    assert (gtt["status"], gtt["meta"]["rejection_reason"]) == (kite.GTT_STATUS_DISABLED, "Demerger")
+    kite.modify_gtt(trigger_id, kite.GTT_TYPE_SINGLE, "INFY", "NSE", [1610], 1520, [order])
+    assert kite.get_gtt(trigger_id)["status"] == kite.GTT_STATUS_ACTIVE

@@ -89,14 +89,23 @@ def test_a_trigger_is_replaced_and_deleted(floor: Floor, gtts: Gtts) -> None:
         gtts.get("CD5678", str(gtt.trigger_id))
 
 
-@pytest.mark.parametrize("status", ["disabled", "rejected"])
+@pytest.mark.parametrize("status", ["disabled", "rejected", "cancelled"])
 def test_the_broker_ends_triggers(floor: Floor, gtts: Gtts, status: str) -> None:
-    """After a corporate action, for example."""
+    """It fires no more and says why; a disabled one waits for its user, who sets it anew, the others are at an end."""
     gtt, last = single(floor, gtts)
-    gtts.end(gtt, status)
+    gtts.by_broker("AB1234", str(gtt.trigger_id), status, "Bonus issue")
     floor.force(round((last + 90) * 100))
-    assert [row["status"] for row in gtts.rows("AB1234")] == [status]
+    (row,) = gtts.rows("AB1234")
+    assert (row["status"], row["meta"]) == (status, {"rejection_reason": "Bonus issue"})
     assert not floor.account.orders
+    again = form("single", [last + 200], [order(last + 200)])
+    if status != "disabled":
+        with pytest.raises(InputRefused, match=f"not active, was {status}"):
+            gtts.modify("AB1234", str(gtt.trigger_id), again)
+        return
+    gtts.modify("AB1234", str(gtt.trigger_id), again)
+    floor.force(round((last + 210) * 100))
+    assert gtts.get("AB1234", str(gtt.trigger_id)).status == "triggered"
 
 
 def test_triggers_end_with_their_contract_or_after_a_year(make_floor: Callable[..., Floor]) -> None:

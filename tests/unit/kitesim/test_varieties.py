@@ -67,7 +67,6 @@ def test_a_cancelled_leg_ends_its_iceberg(floor: Floor) -> None:
         ("iceberg", {"iceberg_legs": 2, "iceberg_quantity": 100}, "Invalid `iceberg_quantity`"),
         ("iceberg", {"iceberg_legs": 2, "iceberg_quantity": 65}, "Invalid `iceberg_quantity`"),
         ("co", {}, "Cover orders are not available on BSE or F&O segments"),
-        ("co", {"exchange": "NSE"}, "Cover orders are not available on this simulator"),
         ("auction", {}, "Missing or empty field `auction_number`"),
         ("auction", {"auction_number": "22"}, "No auction is open"),
         ("amo", {}, "while the market is closed"),

@@ -5,7 +5,7 @@ the same in plain words. Source of the rules beside each check.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 
 from kitesim.calendars import Phase
@@ -149,9 +149,9 @@ def check_phase(terms: Terms, variety: str, phase: Phase) -> None:
     """
     if not phase.is_auction and phase is not Phase.POST_CLOSE:
         return
-    if terms.waits_for_trigger or terms.validity == "IOC" or terms.disclosed_quantity or variety == "iceberg":
+    if terms.waits_for_trigger or terms.validity == "IOC" or terms.disclosed_quantity or variety in ("iceberg", "co"):
         raise InputRefused(
-            "Stop, IOC, iceberg and disclosed orders are not accepted in an auction or after the close. "
+            "Stop, IOC, iceberg, cover and disclosed orders are not accepted in an auction or after the close. "
             "Use a LIMIT or MARKET order with validity DAY."
         )
     if phase is Phase.AUCTION_LIMIT and terms.is_market:
@@ -202,9 +202,9 @@ def check_variety(variety: str, form: Form) -> None:
         raise InputRefused(f"Invalid `variety`. Expected one of {', '.join(VARIETIES)}, was {variety[:40]!r}.")
     if variety == "co":
         exchange = required(form, "exchange")
-        # https://support.zerodha.com, cover orders: "not available on BSE or F&O segments".
-        where = "BSE or F&O segments" if exchange != "NSE" else "this simulator; place the order and its stop"
-        raise InputRefused(f"Cover orders are not available on {where}.")
+        if exchange != "NSE":
+            # https://support.zerodha.com, cover orders.
+            raise InputRefused("Cover orders are not available on BSE or F&O segments.")
     if variety == "auction":
         number = required(form, "auction_number")
         raise InputRefused(f"Invalid `auction_number`. No auction is open for this instrument, was {number[:20]!r}.")
@@ -239,8 +239,13 @@ def terms_of(form: Form, instrument: Instrument, rules: Rules) -> Terms:
     )
 
 
-def placed(variety: str, form: Form, market: Market, rules: Rules) -> OrderRequest:
-    """Return the request that a form of `POST /orders/{variety}` makes.
+TermsOf = Callable[[Form, Quote, Rules], Terms]
+
+
+def placed(
+    variety: str, form: Form, market: Market, rules: Rules, terms_of_variety: TermsOf | None = None
+) -> OrderRequest:
+    """Return the request that a form of `POST /orders/{variety}` makes; a variety may have terms of its own.
 
     Raises:
         InputRefused: a field is missing or wrong; the message says which and what would be right.
@@ -254,7 +259,7 @@ def placed(variety: str, form: Form, market: Market, rules: Rules) -> OrderReque
     if instrument.is_index:
         raise InputRefused(f"{instrument.symbol} is an index and cannot be traded.")
     transaction_type = chosen(form, "transaction_type", TRANSACTION_TYPES)
-    product = chosen(form, "product", PRODUCTS[instrument.exchange])
+    product = _product(variety, form, instrument)
     tag = form.get("tag") or None
     if tag is not None and not _TAG.fullmatch(tag):
         raise InputRefused(f"Invalid `tag`. Expected at most 20 letters and digits, was {tag[:40]!r}.")
@@ -262,11 +267,19 @@ def placed(variety: str, form: Form, market: Market, rules: Rules) -> OrderReque
     if variety == "iceberg":
         iceberg = Iceberg(1, iceberg_legs(form, instrument))
         form = {**form, "quantity": str(iceberg.quantities[0])}
-    terms = terms_of(form, instrument, rules)
+    terms = terms_of(form, instrument, rules) if terms_of_variety is None else terms_of_variety(form, quote, rules)
     # A stop is held against the price at the opening, which nobody knows while an after-market order waits.
     is_live = variety != "amo"
     check_prices(terms, transaction_type == "BUY", quote, rules.refuse_passed_trigger and is_live)
     return OrderRequest(instrument, variety, transaction_type, product, terms, tag, iceberg)
+
+
+def _product(variety: str, form: Form, instrument: Instrument) -> str:
+    if variety != "co":
+        return chosen(form, "product", PRODUCTS[instrument.exchange])
+    # The official clients have a product CO of old; a cover order is an intraday order.
+    chosen(form, "product", ("MIS", "CO"))
+    return "MIS"
 
 
 def changed(order: Order, form: Form, quote: Quote, rules: Rules) -> Terms:

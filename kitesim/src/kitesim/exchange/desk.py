@@ -10,14 +10,14 @@ from kitesim.calendars import Calendar, Phase
 from kitesim.clocks import day_of
 from kitesim.config import SimulatorConfig
 from kitesim.errors import HoldingRefused, InputRefused, KiteError, MarginRefused, OrderUnknown, RateLimited
-from kitesim.exchange import checks
+from kitesim.exchange import checks, covers
 from kitesim.exchange.accounts import Account
 from kitesim.exchange.charges import load_charges
 from kitesim.exchange.conversions import convert
 from kitesim.exchange.entries import asked_fields
 from kitesim.exchange.gtts import Gtts
 from kitesim.exchange.lives import Listener, Lives
-from kitesim.exchange.orders import Order, OrderRequest, Place, Status
+from kitesim.exchange.orders import Order, OrderRequest, Origin, Place, Status
 from kitesim.exchange.positions import Position
 from kitesim.exchange.risk import margin_refusal, unauthorised
 from kitesim.exchange.schedules import Schedule
@@ -60,6 +60,8 @@ class Desk:
         self._schedule = Schedule(config, calendar, self._lives, log)
         self.gtts = Gtts(market, config.rules, log, now_ns, self._fire)
         self.charges = load_charges(config.charges.file)
+        self.admit_to_day: Callable[[str], None] = lambda user_id: None
+        """Counts an order that comes by no route in the day of its user, or refuses it: a GTT that fires is one."""
 
     @property
     def listeners(self) -> list[Listener]:
@@ -96,7 +98,14 @@ class Desk:
 
     # What clients ask.
 
-    def place(self, account: Account, variety: str, form: checks.Form, parent_order_id: str | None = None) -> Order:
+    def place(
+        self,
+        account: Account,
+        variety: str,
+        form: checks.Form,
+        parent_order_id: str | None = None,
+        origin: Origin = "app",
+    ) -> Order:
         """Accept an order and return it, of an iceberg the first leg; its way to the exchange goes on behind the reply.
 
         Raises:
@@ -105,9 +114,10 @@ class Desk:
             MarginRefused: too little money, when `margins.refusal` is `exception`.
         """
         try:
-            request = checks.placed(variety, form, self._market, self._config.rules)
+            own_terms = covers.first_leg if variety == "co" else None
+            request = checks.placed(variety, form, self._market, self._config.rules, own_terms)
             self._require_time(request)
-            order = self._lives.new_order(account, replace(request, parent_order_id=parent_order_id))
+            order = self._lives.new_order(account, replace(request, parent_order_id=parent_order_id, origin=origin))
             missing = unauthorised(account, order) if self._config.rules.holdings_authorisation else 0
             if missing:
                 raise HoldingRefused(missing)
@@ -161,7 +171,10 @@ class Desk:
         if self._config.limits.enabled and most and order.modifications >= most:
             raise RateLimited("Maximum allowed order modifications exceeded.")
         quote = self._market.quotes[order.instrument.token]
-        terms = checks.changed(order, form, quote, self._config.rules)
+        if order.request.variety == "co":
+            terms = covers.changed(order, form, quote)
+        else:
+            terms = checks.changed(order, form, quote, self._config.rules)
         if order.status is not Status.AMO_RECEIVED:
             checks.check_phase(terms, order.request.variety, self._lives.venue.phase(order.instrument))
         self._lives.begin_change(account, order, terms)
@@ -169,6 +182,8 @@ class Desk:
 
     def cancel(self, account: Account, order_id: str) -> Order:
         """Accept a cancellation of a live order; it can still fill until that reaches the exchange.
+
+        The stop of a cover order is exited instead: it goes to the market.
 
         Raises:
             OrderUnknown: no such order of this account.
@@ -178,7 +193,10 @@ class Desk:
         if order.status not in _CHANGEABLE:
             raise InputRefused(_BUSY.format("cancelled"))
         self._require_hour(order)
-        self._lives.begin_cancel(account, order)
+        if order.request.is_cover_stop and order.status is Status.TRIGGER_PENDING:
+            self._lives.begin_change(account, order, covers.exit_terms(order))
+        else:
+            self._lives.begin_cancel(account, order)
         return order
 
     def convert(self, account: Account, form: checks.Form) -> None:
@@ -226,7 +244,8 @@ class Desk:
         checks.check_phase(request.terms, request.variety, phase)
 
     def _fire(self, user_id: str, form: checks.Form) -> Order:
-        return self.place(self._lives.accounts[user_id], "regular", form)
+        self.admit_to_day(user_id)
+        return self.place(self._lives.accounts[user_id], "regular", form, origin="gtt")
 
     # What the market and the calendar bring.
 

@@ -42,6 +42,8 @@ class Gtt:
     created_ns: int
     updated_ns: int
     status: str = "active"
+    reason: str = ""
+    """Why the broker ended or disabled it."""
     results: dict[int, dict[str, object]] = field(default_factory=dict)
 
     def fired(self, last: int) -> int | None:
@@ -70,7 +72,7 @@ class Gtt:
                 "instrument_token": self.instrument.token,
             },
             "orders": [order | {"result": self.results.get(number)} for number, order in enumerate(self.orders)],
-            "meta": {},
+            "meta": {"rejection_reason": self.reason} if self.reason else {},
         }
 
 
@@ -104,16 +106,16 @@ class Gtts:
         return gtt
 
     def modify(self, user_id: str, trigger_id: str, form: checks.Form) -> Gtt:
-        """Replace an active trigger as a whole; it keeps its id and its year.
+        """Replace an active or disabled trigger as a whole; it keeps its id and its year, and is active then.
 
         Raises:
             GttUnknown: no such trigger.
             InputRefused: it is not active, or the form is wrong.
         """
-        old = self._require_active(user_id, trigger_id)
+        old = self._require(user_id, trigger_id, ("active", "disabled"))
         gtt = self._read(old.trigger_id, user_id, form)
         gtt.created_ns = old.created_ns
-        self._active[old.instrument.token].pop(old.trigger_id)
+        self._active[old.instrument.token].pop(old.trigger_id, None)
         self._by_user[user_id][gtt.trigger_id] = gtt
         self._active.setdefault(gtt.instrument.token, {})[gtt.trigger_id] = gtt
         self._write("gtt_modified", gtt)
@@ -126,7 +128,7 @@ class Gtts:
             GttUnknown: no such trigger.
             InputRefused: it is not active.
         """
-        gtt = self._require_active(user_id, trigger_id)
+        gtt = self._require(user_id, trigger_id, ("active", "disabled"))
         self.end(gtt, "deleted")
         return gtt
 
@@ -158,7 +160,7 @@ class Gtts:
             self._active.get(gtt.instrument.token, {}).pop(gtt.trigger_id, None)
 
     def end(self, gtt: Gtt, status: str) -> None:
-        """End an active trigger with this status; the broker disables and rejects triggers, the clock expires them."""
+        """Take a trigger out of the active ones with this status; a disabled one waits for its user."""
         assert status in STATUSES, f"a status of a GTT, was {status!r}"
         gtt.status, gtt.updated_ns = status, self._now_ns()
         self._active[gtt.instrument.token].pop(gtt.trigger_id, None)
@@ -208,10 +210,22 @@ class Gtts:
             "order_result": outcome,
         }
 
-    def _require_active(self, user_id: str, trigger_id: str) -> Gtt:
+    def _require(self, user_id: str, trigger_id: str, statuses: tuple[str, ...]) -> Gtt:
         gtt = self.get(user_id, trigger_id)
-        if gtt.status != "active":
+        if gtt.status not in statuses:
             raise InputRefused(f"Trigger is not active, was {gtt.status}.")
+        return gtt
+
+    def by_broker(self, user_id: str, trigger_id: str, status: str, reason: str) -> Gtt:
+        """Disable, cancel or reject an active trigger, as the broker does it: after a corporate action, for instance.
+
+        Raises:
+            GttUnknown: no such trigger.
+            InputRefused: it is not active.
+        """
+        gtt = self._require(user_id, trigger_id, ("active",))
+        gtt.reason = reason
+        self.end(gtt, status)
         return gtt
 
     def _write(self, kind: str, gtt: Gtt) -> None:

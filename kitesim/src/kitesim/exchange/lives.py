@@ -12,6 +12,7 @@ from kitesim.calendars import Calendar
 from kitesim.clocks import MINUTE
 from kitesim.config import SimulatorConfig
 from kitesim.exchange.accounts import Account
+from kitesim.exchange.covers import second_leg
 from kitesim.exchange.entries import order_fields, trade_fields, update_fields
 from kitesim.exchange.orders import Order, OrderRequest, Place, Status, Terms, Trade
 from kitesim.exchange.protections import REFUSAL
@@ -51,6 +52,7 @@ class Lives:
         self._priorities = count(1)
         self.venue = Venue(market, calendar, now_ns, self, config.price_protection)
         self.accounts: dict[str, Account] = {}
+        self._stops: dict[str, Order] = {}
         self.listeners: list[Listener] = []
         self.at_trigger: Callable[[Order], str | None] = lambda order: None
         """Asked when a stop triggers; a text cancels it, as faults do."""
@@ -221,12 +223,16 @@ class Lives:
             self.finish_cancelled(account, order, None)
 
     def finish_cancelled(self, account: Account, order: Order, message: str | None) -> None:
-        """End an order that still has something to fill, wherever it is."""
+        """End an order that still has something to fill, wherever it is; of after-market orders nobody is told.
+
+        https://kite.trade/forum/discussion/8905
+        """
+        send = None if order.status is Status.AMO_RECEIVED else "CANCELLED"
         order.cancelled, order.updated_ns, order.message = order.pending, self._now_ns(), message
         self.venue.enter(order, Place.DONE)
         account.block(order)
         self._log.write("order_cancelled", **order_fields(order), cancelled_quantity=order.cancelled)
-        self._step(order, Status.CANCELLED, send="CANCELLED")
+        self._step(order, Status.CANCELLED, send=send)
 
     def _reject(self, account: Account, order: Order, reason: str) -> None:
         order.message, order.message_raw = reason, f"RMS:{reason}"
@@ -265,6 +271,7 @@ class Lives:
         """Book a trade."""
         assert 0 < quantity <= order.pending, f"a fill of {quantity} on {order.pending} pending"
         now = self._now_ns()
+        self._cover(order, quantity)
         order.filled += quantity
         order.filled_value += quantity * price
         order.updated_ns = order.exchange_ns = now
@@ -278,6 +285,26 @@ class Lives:
         else:
             self._step(order, Status.COMPLETE, send="COMPLETE")
             self._follow(order)
+
+    def _cover(self, order: Order, quantity: int) -> None:
+        """Put a stop behind what a cover order's first leg has just filled, or make the one that stands there larger."""
+        if order.request.variety != "co" or order.request.is_cover_stop:
+            return
+        account = self.accounts[order.user_id]
+
+        def place() -> None:
+            if self.accounts.get(account.user_id) is not account:
+                return
+            stop = self._stops.get(order.order_id)
+            if stop is None or stop.place is Place.DONE or stop.triggered:
+                stop = self._stops[order.order_id] = self.new_order(account, second_leg(order, quantity))
+                self.accept(account, stop)
+                return
+            stop.terms = stop.with_terms(quantity=stop.terms.quantity + quantity)
+            account.block(stop)
+            self._step(stop, stop.status, send="UPDATE")
+
+        self._timers.later(max(self._config.latencies.received_ms / 1000, _LEAST_PAUSE_SECONDS), place)
 
     def _follow(self, order: Order) -> None:
         """Place the leg after a filled leg of an iceberg; cancelling a leg ends the whole."""

@@ -11,6 +11,7 @@ order_info.json and postback.json.
 import json
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
+from typing import Literal
 
 from kitesim.clocks import timestamp
 from kitesim.market.instruments import Instrument
@@ -99,6 +100,10 @@ class Iceberg:
         }
 
 
+Origin = Literal["app", "gtt", "platform", "broker"]
+"""Who placed it: the client's app by its API key, a trigger, the client on Kite's own screens, or the broker itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
     """A checked request to place an order."""
@@ -112,11 +117,17 @@ class OrderRequest:
     iceberg: Iceberg | None = None
     parent_order_id: str | None = None
     """The first order of those that were made of one request: slices and later legs."""
+    origin: Origin = "app"
 
     @property
     def is_buy(self) -> bool:
         """BUY, not SELL."""
         return self.transaction_type == "BUY"
+
+    @property
+    def is_cover_stop(self) -> bool:
+        """The second leg of a cover order."""
+        return self.variety == "co" and self.parent_order_id is not None
 
 
 @dataclass(slots=True)

@@ -109,7 +109,7 @@ class Schedule:
             quantity = min(each, left)
             left -= quantity
             terms = Terms(quantity, "MARKET", 0, 0, "DAY", market_protection=100.0)
-            request = OrderRequest(instrument, "regular", side, "MIS", terms)
+            request = OrderRequest(instrument, "regular", side, "MIS", terms, origin="broker")
             # Rs 50 and GST for each order: support.zerodha.com, intraday-auto-square-off-timings
             fee = Decimal(str(self._config.charges.square_off_fee)) * 100 * _GST
             account.take_fee(int(fee.quantize(Decimal(1), rounding=ROUND_HALF_UP)))

@@ -10,13 +10,13 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from kitesim.clocks import SECOND, machine_unix_ns
-from kitesim.errors import ControlRefused
+from kitesim.errors import ControlRefused, KiteError
 from kitesim.faults import FaultSpec
 from kitesim.market.feeding import FedTick
 from kitesim.simulator import Simulator
@@ -71,6 +71,23 @@ class FundsBody(_Body):
 
     user_id: UserId
     amount: float = Field(ge=-1e13, le=1e13, allow_inf_nan=False)
+
+
+class OrderBody(_Body):
+    """`POST /sim/order`: the fields of `POST /orders/{variety}`."""
+
+    user_id: UserId
+    variety: str = "regular"
+    order: dict[str, str | int | float] = Field(max_length=50)
+
+
+class GttBody(_Body):
+    """`POST /sim/gtt`: what the broker does to an active trigger, and why."""
+
+    user_id: UserId
+    trigger_id: int
+    status: Literal["disabled", "cancelled", "rejected"]
+    reason: str = Field("", max_length=200)
 
 
 class QuotesBody(_Body):
@@ -202,6 +219,31 @@ async def state(simulator: Simulator, request: web.Request) -> object:
     }
 
 
+async def order(simulator: Simulator, request: web.Request) -> object:
+    """Place an order as the user does on Kite's own screens: the app's stream hears of it, its postbacks do not."""
+    body = await _body(request, OrderBody)
+    account = simulator.accounts.get(body.user_id)
+    if account is None:
+        raise ControlRefused(f"user_id: no user is called {body.user_id!r}", 404)
+    form = {name: str(value) for name, value in body.order.items()}
+    try:
+        simulator.limiter.admit_to_day(body.user_id)
+        placed = simulator.desk.place(account, body.variety, form, origin="platform")
+    except KiteError as error:
+        raise ControlRefused(error.message, error.status) from error
+    return {"order_id": placed.order_id}
+
+
+async def gtt(simulator: Simulator, request: web.Request) -> object:
+    """Do to a trigger what only the broker does."""
+    body = await _body(request, GttBody)
+    try:
+        changed = simulator.desk.gtts.by_broker(body.user_id, str(body.trigger_id), body.status, body.reason)
+    except KiteError as error:
+        raise ControlRefused(error.message, error.status) from error
+    return changed.row()
+
+
 async def faults(simulator: Simulator, _: web.Request) -> object:
     """List the faults at work."""
     return {"faults": simulator.faults.rows()}
@@ -269,6 +311,8 @@ def add_routes(router: web.UrlDispatcher) -> None:
         ("POST", "/sim/price", price),
         ("POST", "/sim/funds", funds),
         ("POST", "/sim/quotes", quotes),
+        ("POST", "/sim/order", order),
+        ("POST", "/sim/gtt", gtt),
         ("GET", "/sim/log", log),
         ("GET", "/sim/state", state),
         ("GET", "/sim/faults", faults),

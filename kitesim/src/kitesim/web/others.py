@@ -6,6 +6,7 @@ Envelopes: mf_*.json, mf_instruments.csv, alerts_*.json and trigger_range.json o
 from aiohttp import web
 
 from kitesim.errors import InputRefused, KiteError
+from kitesim.exchange.covers import stop_range
 from kitesim.limits import RequestClass
 from kitesim.market.quotes import Quote
 from kitesim.web.replies import Call, KiteHandler, route, success
@@ -15,8 +16,6 @@ FUND_HEADER = (
     "minimum_additional_purchase_amount,minimum_redemption_quantity,redemption_quantity_multiplier,dividend_type,"
     "scheme_type,plan,settlement_type,last_price,last_price_date\n"
 )
-# A cover order's stop must stand this near the last price; trigger_range.json of the mocks shows 3 % for a share.
-_COVER_RANGE = 0.03
 
 
 def _absent(what: str) -> KiteHandler:
@@ -54,12 +53,8 @@ async def trigger_range(call: Call) -> web.Response:
 
 
 def _range(quote: Quote) -> dict[str, object]:
-    instrument = quote.instrument
-    return {
-        "instrument_token": instrument.token,
-        "lower": instrument.rounded(quote.last * (1 - _COVER_RANGE)) / 100,
-        "upper": instrument.rounded(quote.last * (1 + _COVER_RANGE)) / 100,
-    }
+    lower, upper = stop_range(quote)
+    return {"instrument_token": quote.instrument.token, "lower": lower / 100, "upper": upper / 100}
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

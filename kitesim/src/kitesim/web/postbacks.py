@@ -1,7 +1,8 @@
 """HTTP postbacks: every order update as a POST to the address that the user registered.
 
-https://kite.trade/docs/connect/v3/postbacks/: a raw JSON body with a checksum, also while the user is logged out.
-Updates of one user leave in order. Whether Kite tries again is not documented; `postbacks.attempts` says it here.
+https://kite.trade/docs/connect/v3/postbacks/: a raw JSON body with a checksum, also while the user is logged out, and
+"only orders placed using the app's api_key are notified". Updates of one user leave in order. Whether Kite tries again
+is not documented; `postbacks.attempts` says it here.
 """
 
 import asyncio
@@ -31,7 +32,9 @@ class _Postman:
         self._letters: asyncio.Queue[str] = asyncio.Queue()
 
     def hear(self, account: Account, order: Order, status: str) -> None:
-        """Take an update of this user."""
+        """Take an update of this user, of an order that his app placed; the stream has all others too."""
+        if order.request.origin != "app":
+            return
         user = self._simulator.users.find(account.user_id)
         if account.user_id == self._user_id and user is not None:
             self._letters.put_nowait(json.dumps(payload(user, order, status), separators=(",", ":")))
