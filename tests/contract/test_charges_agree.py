@@ -33,7 +33,7 @@ def test_both_tables_come_to_the_same_cost(key: str, product: str, side: str, pa
     """Within two rupees, for a contract note rounds tax and stamp duty to the rupee; and ours is never the lower otherwise."""
     exchange, _, symbol = key.partition(":")
     expiry = None if SYMBOLS[key] == "EQ" else dt.date(2026, 12, 31)
-    instrument = Instrument(1, symbol, symbol, exchange, exchange, SYMBOLS[key], 5, 1, 0, 100, "path", expiry)
+    instrument = Instrument(1, symbol, symbol, exchange, exchange, SYMBOLS[key], 5, 1, 0, 100, "path", exchange, expiry)
 
     ours = OURS.of_order(day.isoformat(), InstrumentKey(key), Product(product), Side(side), paise)
     theirs = THEIRS.of(instrument, product, side, paise, day)

@@ -84,7 +84,7 @@ class FaultSpec(BaseModel):
     probability: float = Field(1.0, gt=0, le=1)
     skip: int = Field(0, ge=0, description="occasions that it lets pass before its first strike")
     count: int | None = Field(None, ge=1, description="strikes after which it ends; without end when absent")
-    for_seconds: float | None = Field(None, gt=0, description="machine seconds after which it ends")
+    for_seconds: float | None = Field(None, gt=0, le=366 * 86_400, description="machine seconds after which it ends")
     from_time: dt.time | None = Field(None, description="market time of day from which it strikes")
     until_time: dt.time | None = Field(None, description="market time of day from which it no longer strikes")
     delay_ms: float = Field(1000.0, ge=0, le=600_000, description="delay: how late request and reply are")

@@ -8,7 +8,19 @@ from aiohttp import web
 
 from kitesim.errors import ControlRefused, KiteError, NotServed
 from kitesim.simulator import Simulator
-from kitesim.web import calculators, control, gtts, login, orders, others, portfolio, postbacks, quotes, sessions
+from kitesim.web import (
+    calculators,
+    control,
+    gtts,
+    login,
+    openapi,
+    orders,
+    others,
+    portfolio,
+    postbacks,
+    quotes,
+    sessions,
+)
 from kitesim.web.control import CONTROL_TOKEN
 from kitesim.web.replies import SIMULATOR, USER, failure
 from kitesim.web.streaming import is_upgrade, stream
@@ -17,6 +29,8 @@ logger = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+# Ten thousand pushed quotes with their depth.
+_LARGEST_BODY = 16 * 1024 * 1024
 _PAGE = resources.files("kitesim.web").joinpath("page.html").read_text()
 
 
@@ -72,11 +86,11 @@ def _write_down(request: web.Request, status: int) -> None:
 
 def build(simulator: Simulator, control_token: str | None) -> web.Application:
     """Return the application of a simulator."""
-    application = web.Application(middlewares=[answer_errors])
+    application = web.Application(middlewares=[answer_errors], client_max_size=_LARGEST_BODY)
     application[SIMULATOR] = simulator
     application[CONTROL_TOKEN] = control_token or ""
     router = application.router
-    for module in (login, sessions, orders, portfolio, gtts, calculators, quotes, others, control):
+    for module in (login, sessions, orders, portfolio, gtts, calculators, quotes, others, control, openapi):
         module.add_routes(router)
     application.cleanup_ctx.append(postbacks.deliver)
     router.add_get("/", front)

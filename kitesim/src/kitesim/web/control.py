@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from kitesim.clocks import SECOND, machine_unix_ns
 from kitesim.errors import ControlRefused, KiteError
@@ -27,6 +27,7 @@ UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,20}$")]
 _LARGEST_PAGE = 10_000
 # Walking time forward lets everybody else have a turn this often.
 _LONGEST_STEP_SECONDS = 0.05
+_MOST_STEPS = 200_000
 Handler = Callable[[Simulator, web.Request], Awaitable[object]]
 
 
@@ -62,8 +63,15 @@ class ClockBody(_Body):
     """`POST /sim/clock`: another speed, a move forward, or both; with `tick_seconds` the move is walked."""
 
     speed: float | None = Field(None, ge=0, le=100_000)
-    advance_seconds: float = Field(0.0, ge=0, le=366 * 86_400)
+    # The paths of all the days on the way are walked at once, and everybody waits: a month takes seconds.
+    advance_seconds: float = Field(0.0, ge=0, le=31 * 86_400)
     tick_seconds: float | None = Field(None, ge=0.05, le=86_400)
+
+    @model_validator(mode="after")
+    def _few_steps(self) -> "ClockBody":
+        if self.tick_seconds is not None and self.advance_seconds / self.tick_seconds > _MOST_STEPS:
+            raise ValueError(f"advance_seconds / tick_seconds: at most {_MOST_STEPS} steps in one call")
+        return self
 
 
 class FundsBody(_Body):
@@ -300,23 +308,26 @@ async def health(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok", "market_time": request.app[SIMULATOR].clock_row()["market_time"]})
 
 
+CONTROL_ROUTES: tuple[tuple[str, str, Handler, type[BaseModel] | None], ...] = (
+    ("POST", "/sim/login", login, LoginBody),
+    ("POST", "/sim/user", user, UserBody),
+    ("GET", "/sim/clock", clock, None),
+    ("POST", "/sim/clock", set_clock, ClockBody),
+    ("POST", "/sim/price", price, PriceBody),
+    ("POST", "/sim/funds", funds, FundsBody),
+    ("POST", "/sim/quotes", quotes, QuotesBody),
+    ("POST", "/sim/order", order, OrderBody),
+    ("POST", "/sim/gtt", gtt, GttBody),
+    ("GET", "/sim/log", log, None),
+    ("GET", "/sim/state", state, None),
+    ("GET", "/sim/faults", faults, None),
+    ("POST", "/sim/faults", add_fault, FaultSpec),
+    ("DELETE", "/sim/faults/{fault_id}", remove_fault, None),
+)
+
+
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the routes of this module."""
     router.add_get("/healthz", health)
-    for method, path, handler in (
-        ("POST", "/sim/login", login),
-        ("POST", "/sim/user", user),
-        ("GET", "/sim/clock", clock),
-        ("POST", "/sim/clock", set_clock),
-        ("POST", "/sim/price", price),
-        ("POST", "/sim/funds", funds),
-        ("POST", "/sim/quotes", quotes),
-        ("POST", "/sim/order", order),
-        ("POST", "/sim/gtt", gtt),
-        ("GET", "/sim/log", log),
-        ("GET", "/sim/state", state),
-        ("GET", "/sim/faults", faults),
-        ("POST", "/sim/faults", add_fault),
-        ("DELETE", "/sim/faults/{fault_id}", remove_fault),
-    ):
+    for method, path, handler, _ in CONTROL_ROUTES:
         router.add_route(method, path, _controlled(handler))

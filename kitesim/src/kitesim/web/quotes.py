@@ -44,10 +44,20 @@ def _quotes(most: int, row: Callable[[Quote], dict[str, object]]) -> KiteHandler
             # Text: https://kite.trade/forum/discussion/comment/14024
             raise InputRefused(f"Too many tokens requested. Max permitted is {most}.")
         # An unknown instrument is absent from the answer: https://kite.trade/docs/connect/v3/market-quotes/
-        found = ((key, call.simulator.market.find(key)) for key in keys)
+        found = ((key, _find(call, key)) for key in keys)
         return success({key: row(quote) for key, quote in found if quote is not None})
 
     return handler
+
+
+def _find(call: Call, key: str) -> Quote | None:
+    """Return the quote of a name, or of an instrument token, which the Java and .NET clients document too."""
+    market = call.simulator.market
+    if key.isascii() and key.isdigit():
+        market.wake((int(key),))
+        instrument = market.master.by_token.get(int(key))
+        return market.quotes[instrument.token] if instrument is not None else None
+    return market.find(key)
 
 
 async def historical(call: Call) -> web.Response:
