@@ -42,6 +42,9 @@ unit: setup ## Unit and property tests: no services
 component: setup ## Real PostgreSQL, Redis and kitesim on loopback
 	$(BIN)/python -m pytest tests/component
 
+clients: setup ## The official clients of JavaScript, Go and Java against kitesim: needs them, and their registries
+	$(BIN)/python -m pytest tests/clients
+
 cluster-test: setup ## Real Kubernetes: brings the stand up, breaks it, judges by the exchange's log
 	$(BIN)/python -m ops.deploying
 	$(BIN)/python -m pytest tests/cluster
@@ -91,4 +94,4 @@ run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ct
 clean: ## Remove what was built in this folder (the cluster has `make down`)
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: verify smoke-test help setup lock fmt lint type unit component cluster-test sim sim-campaign test bench mutation demo demo-down up alert-proof down run clean
+.PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench mutation demo demo-down up alert-proof down run clean

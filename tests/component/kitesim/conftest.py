@@ -113,8 +113,8 @@ def make_ticker() -> Iterator[Callable[..., "Ticker"]]:
 
     made: list[Ticker] = []
 
-    def make(*arguments: Any) -> Ticker:
-        made.append(Ticker(*arguments))
+    def make(*arguments: Any, **options: Any) -> Ticker:
+        made.append(Ticker(*arguments, **options))
         return made[-1]
 
     yield make

@@ -11,6 +11,7 @@ from kiteconnect import KiteConnect
 from kiteconnect import exceptions as kite_errors
 
 from .conftest import FUTURE, Exchange, eventually
+from .seen import shows
 
 pytestmark = pytest.mark.component
 ORDERS = "/orders/regular"
@@ -37,6 +38,7 @@ def fault(exchange: Exchange, kite: KiteConnect, kind: str, **fields: object) ->
     exchange.control("POST", "faults", kind=kind, user_id=user_id, **{"path": ORDERS, "count": 1, **fields})
 
 
+@shows("drop-after")
 def test_a_reply_lost_after_acceptance_leaves_an_order(exchange: Exchange, trader: KiteConnect) -> None:
     """The client sees a broken connection; the order is in the book, once."""
     fault(exchange, trader, "drop-after", tag="LOST0001")
@@ -46,6 +48,7 @@ def test_a_reply_lost_after_acceptance_leaves_an_order(exchange: Exchange, trade
     assert [entry["fault"] for entry in exchange.log("fault") if entry["tag"] == "LOST0001"] == ["drop-after"]
 
 
+@shows("drop-before")
 def test_a_request_lost_before_acceptance_leaves_none(exchange: Exchange, trader: KiteConnect) -> None:
     """The client sees the same broken connection; there is no order."""
     fault(exchange, trader, "drop-before")
@@ -56,6 +59,7 @@ def test_a_request_lost_before_acceptance_leaves_none(exchange: Exchange, trader
     assert tags(trader) == ["LOST0003"]
 
 
+@shows("timed-out")
 def test_timed_out_is_not_refused(exchange: Exchange, trader: KiteConnect) -> None:
     """Code 400 "timed out" on an order that was accepted."""
     fault(exchange, trader, "timed-out")
@@ -65,6 +69,7 @@ def test_timed_out_is_not_refused(exchange: Exchange, trader: KiteConnect) -> No
     assert tags(trader) == ["TIMED001"]
 
 
+@shows("rate-limit")
 def test_a_rate_limit_out_of_the_blue(exchange: Exchange, trader: KiteConnect) -> None:
     """A 429 that is definite: nothing was accepted."""
     fault(exchange, trader, "rate-limit")
@@ -73,6 +78,7 @@ def test_a_rate_limit_out_of_the_blue(exchange: Exchange, trader: KiteConnect) -
     assert tags(trader) == []
 
 
+@shows("bad-gateway")
 def test_a_gateway_answers_in_html(exchange: Exchange, trader: KiteConnect) -> None:
     """502 with HTML becomes the client's DataException."""
     fault(exchange, trader, "bad-gateway")
@@ -80,6 +86,7 @@ def test_a_gateway_answers_in_html(exchange: Exchange, trader: KiteConnect) -> N
         buy(trader, "GATE0001")
 
 
+@shows("delay")
 def test_a_delay_outlives_the_clients_patience(exchange: Exchange, trader: KiteConnect) -> None:
     """The client gives up reading; the order is accepted later all the same."""
     trader.timeout = 0.3

@@ -1,7 +1,9 @@
 """What the official client sees of each fault of requests, limits and rules; scenarios and windows."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import requests
@@ -9,7 +11,10 @@ import yaml
 from kiteconnect import KiteConnect
 from kiteconnect import exceptions as kite_errors
 
+from kitesim.faults import POINTS, FaultKind
+
 from .conftest import FUTURE, Exchange, eventually
+from .seen import SEEN, shows
 
 pytestmark = pytest.mark.component
 KEY = f"NFO:{FUTURE}"
@@ -32,6 +37,13 @@ def trader(exchange: Exchange) -> KiteConnect:
     return exchange.client()
 
 
+def test_every_fault_is_seen_by_the_official_client() -> None:
+    """A kind of fault without a test that shows it fails here."""
+    for module in ("test_faults", "test_faults_market", "test_faults_stream"):
+        importlib.import_module(f"{__package__}.{module}")
+    assert set(SEEN) == set(get_args(FaultKind)) == set(POINTS)
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_gateway_answers_in_html(exchange: Exchange, trader: KiteConnect, status: int) -> None:
     """Whatever the status, HTML becomes the client's DataException, whose code is 502 always."""
@@ -43,6 +55,7 @@ def test_a_gateway_answers_in_html(exchange: Exchange, trader: KiteConnect, stat
     assert trader.orders() == []
 
 
+@shows("late-book")
 def test_an_order_appears_late_in_the_book(exchange: Exchange, trader: KiteConnect) -> None:
     """The client has its order id, and the book does not know it for a while."""
     user_id = trader.profile()["user_id"]
@@ -65,6 +78,7 @@ def test_timed_out_and_late_is_the_worst_of_both(exchange: Exchange, trader: Kit
     eventually(lambda: tags(trader) == ["GHOST"])
 
 
+@shows("ip-refused")
 def test_an_address_is_refused_on_order_routes_only(exchange: Exchange, trader: KiteConnect) -> None:
     """PermissionException on place, modify and cancel; the book and the quotes still answer."""
     exchange.control("POST", "faults", kind="ip-refused", user_id=trader.profile()["user_id"])
@@ -80,6 +94,7 @@ def test_an_address_is_refused_on_order_routes_only(exchange: Exchange, trader: 
     assert KEY in trader.ltp(KEY)
 
 
+@shows("tight-limits")
 def test_limits_are_tightened_and_released(make_exchange: Maker) -> None:
     """One order a second while it lasts; the second one in a row is refused with 429."""
     exchange = make_exchange(funds=50_000_000, limits={"enabled": False})
@@ -97,6 +112,7 @@ def test_limits_are_tightened_and_released(make_exchange: Maker) -> None:
         buy(trader, f"FREE{number}")
 
 
+@shows("band-jump")
 def test_circuit_limits_jump(make_exchange: Maker) -> None:
     """A price that was allowed is outside the limits of `/quote` now."""
     exchange = make_exchange(limits={"enabled": False}, funds=50_000_000)
@@ -111,6 +127,7 @@ def test_circuit_limits_jump(make_exchange: Maker) -> None:
     assert exchange.control("GET", "faults") == {"faults": []}
 
 
+@shows("freeze-change")
 def test_the_freeze_quantity_changes(make_exchange: Maker) -> None:
     """What was one order yesterday is too large today."""
     exchange = make_exchange(limits={"enabled": False}, funds=500_000_000)

@@ -9,6 +9,7 @@ from kiteconnect import KiteConnect
 from kiteconnect import exceptions as kite_errors
 
 from .conftest import FUTURE, Exchange, eventually
+from .seen import shows
 from .tickers import Ticker
 
 pytestmark = pytest.mark.component
@@ -59,6 +60,7 @@ def tags_until(ticker: Ticker, tag: str) -> list[str]:
     return seen
 
 
+@shows("updates-lost", "updates-doubled", "updates-reordered")
 @pytest.mark.parametrize(
     ("kind", "seen"),
     [
@@ -80,6 +82,7 @@ def test_order_updates_lost_doubled_reordered(
     assert [row["tag"] for row in trader.orders()] == ["A", "B", "C"]
 
 
+@shows("updates-replayed")
 def test_order_updates_are_replayed(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """An update of long ago comes again after a newer one."""
     ticker = listen(exchange, trader, make_ticker)
@@ -90,6 +93,7 @@ def test_order_updates_are_replayed(exchange: Exchange, trader: KiteConnect, mak
     assert tags_until(ticker, "END") == ["OLD", "NEW", "OLD", "END"]
 
 
+@shows("stream-reset")
 def test_a_reset_stream_comes_back(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """The ticker closes with 1006 and connects again by itself."""
     ticker = listen(exchange, trader, make_ticker)
@@ -99,6 +103,7 @@ def test_a_reset_stream_comes_back(exchange: Exchange, trader: KiteConnect, make
     ticker.until(lambda event: event[0] == "ticks")
 
 
+@shows("black-hole")
 def test_a_black_hole_says_nothing_at_all(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """Not a byte and no close while it lasts: the official ticker notices nothing."""
     ticker = listen(exchange, trader, make_ticker)
@@ -109,6 +114,7 @@ def test_a_black_hole_says_nothing_at_all(exchange: Exchange, trader: KiteConnec
     ticker.until(lambda event: event[0] == "ticks")
 
 
+@shows("heartbeats-only")
 def test_heartbeats_come_without_ticks(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """One byte now and then keeps every watchdog of bytes calm; order updates still come."""
     ticker = listen(exchange, trader, make_ticker)
@@ -122,6 +128,7 @@ def test_heartbeats_come_without_ticks(exchange: Exchange, trader: KiteConnect, 
     ticker.until(lambda event: event[0] == "ticks")
 
 
+@shows("frozen-prices")
 def test_frozen_prices_tick_and_stand_still(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """Ticks keep coming with new times and one price; another instrument walks on."""
     ticker = listen(exchange, trader, make_ticker)
@@ -139,6 +146,7 @@ def test_frozen_prices_tick_and_stand_still(exchange: Exchange, trader: KiteConn
     eventually(lambda: last(trader, "NSE:INFY") != frozen)
 
 
+@shows("token-expired")
 def test_a_token_that_expired_ends_rest_and_stream(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """REST raises TokenException and calls the session hook; the ticker is refused with 403 again and again."""
     called: list[bool] = []
@@ -154,6 +162,7 @@ def test_a_token_that_expired_ends_rest_and_stream(exchange: Exchange, trader: K
     ticker.until(lambda event: event[0] == "ticks")
 
 
+@shows("exchange-halt")
 def test_a_halt_stops_matching_and_ticks(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """New orders are refused, a resting one stays OPEN whatever its price, and the exchange goes on afterwards."""
     price = last(trader)
@@ -173,6 +182,7 @@ def test_a_halt_stops_matching_and_ticks(exchange: Exchange, trader: KiteConnect
     exchange.control("POST", "price", instrument=KEY, price=price)
 
 
+@shows("lpp-cancel")
 def test_a_stop_is_cancelled_at_its_trigger(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """Limit price protection: the stop that should have saved the position is gone, with the exchange's words."""
     price = last(trader)

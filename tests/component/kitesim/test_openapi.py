@@ -67,7 +67,7 @@ def headers(exchange: Exchange) -> dict[str, str]:
     suppress_health_check=list(HealthCheck),
 )
 def test_no_request_is_answered_with_a_server_error(
-    case: schemathesis.Case, exchange: Exchange, headers: dict[str, str]
+    case: "schemathesis.Case[Any]", exchange: Exchange, headers: dict[str, str]
 ) -> None:
     """Requests that fit the description and requests that do not: no 5xx, and an answer as described."""
     # A fault that was asked for would be a 5xx that was asked for; a session that ends would end the test.

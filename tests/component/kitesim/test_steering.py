@@ -58,7 +58,7 @@ def test_the_market_follows_pushed_quotes(make_exchange: Maker) -> None:
     kite = exchange.client()
     depth = {"buy": [{"price": 1499.9, "quantity": 30}], "sell": [{"price": 1500.1, "quantity": 40, "orders": 2}]}
     row = {"instrument": "NSE:INFY", "last_price": 1500.0, "volume": 12345, "depth": depth}
-    assert exchange.control("POST", "quotes", quotes=[row]) == {"taken": 1}
+    assert exchange.control("POST", "quotes", quotes=[row]) == {"taken": 1, "unknown": []}
     quote = kite.quote("NSE:INFY")["NSE:INFY"]
     assert (quote["last_price"], quote["volume"]) == (1500.0, 12345)
     assert quote["depth"]["sell"][0] == {"price": 1500.1, "quantity": 40, "orders": 2}

@@ -22,11 +22,15 @@ class Ticker:
     """An official ticker in another process, and what it was called with."""
 
     def __init__(
-        self, exchange: Exchange, api_key: str, access_token: str, subscriptions: dict[str, list[int]]
+        self, exchange: Exchange, api_key: str, access_token: str, subscriptions: dict[str, list[int]], **options: Any
     ) -> None:
         command = [sys.executable, "-W", "ignore", str(CLIENT), exchange.stream_url, api_key, access_token]
         self._process = subprocess.Popen(
-            [*command, json.dumps(subscriptions)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*command, json.dumps(subscriptions), json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         self._events: Queue[Event] = Queue()
         self._reader = Thread(target=self._read, daemon=True)
@@ -36,6 +40,17 @@ class Ticker:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._events.put(json.loads(line))
+
+    def call(self, method: str, *arguments: Any) -> None:
+        """Call a method of the ticker; its answer comes as an event."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([method, *arguments]) + "\n")
+        self._process.stdin.flush()
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the ticker and return what it answered."""
+        self.call(method, *arguments)
+        return self.until(lambda event: event[:2] == ["answer", method])[2]
 
     def until(self, wanted: Callable[[Event], object], seconds: float = 12.0) -> Event:
         """Return the first event that is wanted; fail when none came in time."""
@@ -71,5 +86,7 @@ class Ticker:
         self._process.kill()
         self._process.wait(5)
         self._reader.join(5)
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._process.stdin.close()
         self._process.stdout.close()

@@ -51,8 +51,10 @@ def chosen(form: Form, field: str, values: tuple[str, ...]) -> str:
 
 
 def whole(form: Form, field: str, most: int = _MOST_QUANTITY) -> int:
-    """Return a field that must be a whole number from 0 up."""
+    """Return a field that must be a whole number from 0 up; the .NET client may write 65 as 65.0."""
     value = required(form, field)
+    if value.partition(".")[2].strip("0") == "":
+        value = value.partition(".")[0]
     if not value.isascii() or not value.isdigit() or len(value) > 18 or int(value) > most:
         raise InputRefused(f"Invalid `{field}`. Expected a whole number, was {value[:40]!r}.")
     return int(value)

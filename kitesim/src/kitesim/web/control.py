@@ -169,12 +169,12 @@ async def funds(simulator: Simulator, request: web.Request) -> object:
 
 
 async def quotes(simulator: Simulator, request: web.Request) -> object:
-    """Let instruments follow these quotes: from now on they do not walk by themselves."""
+    """Let instruments follow these quotes: from now on they do not walk by themselves; unknown ones are told."""
     body = await _body(request, QuotesBody)
     unknown = [tick.instrument for tick in body.quotes if simulator.market.find(tick.instrument) is None]
-    if unknown:
+    if unknown and len(unknown) == len(body.quotes):
         raise ControlRefused(f"instrument: no instrument is called {unknown[0][:60]!r}", 404)
-    return {"taken": simulator.feed(body.quotes)}
+    return {"taken": simulator.feed(body.quotes), "unknown": unknown}
 
 
 async def log(simulator: Simulator, request: web.Request) -> object:

@@ -26,7 +26,8 @@ def _rows(rows: Iterable[str]) -> web.Response:
 async def place(call: Call) -> web.Response:
     """Serve `POST /orders/{variety}`; with `autoslice` in one of the two shapes that are on record."""
     variety, fields, desk = call.segment("variety"), await call.form(), call.simulator.desk
-    if fields.get("autoslice", "").lower() != "true":
+    # Go and Java write `true`, a PHP boolean is `1` in a form.
+    if fields.get("autoslice", "").lower() not in ("true", "1"):
         order = desk.place(call.account, variety, fields)
         iceberg = order.request.iceberg
         if iceberg is not None:
