@@ -14,9 +14,9 @@ def walked(floor: Floor, seconds: float, tick: float = 1.0) -> None:
 def day(seed: int) -> list[tuple[int, int, int]]:
     """Return what a stepped morning with an order in it leaves behind."""
     floor = Floor(seed=seed, speed=0, latencies={"received_ms": 0, "validation_ms": 0, "exchange_ms": 0})
-    walked(floor, 600)
+    walked(floor, 300)
     order = floor.place("BUY", 65, order_type="MARKET", market_protection=-1)
-    walked(floor, 600)
+    walked(floor, 300)
     quotes = [floor.quote(key) for key in KEYS]
     return [(quote.last, quote.volume, quote.ticks) for quote in quotes] + [(order.filled_value, 0, 0)]
 
