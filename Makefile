@@ -69,6 +69,9 @@ verify: setup ## Judge this checkout: profiles, sessions, tables, rules, chart, 
 smoke-test: setup ## One order's life on a fresh stack: signal, entry, stop and target, kill, flat
 	$(BIN)/python -m ops.preflight.smoke
 
+diagrams: setup ## Draw the state machines anew: docs/reference/state-machines.md
+	$(BIN)/python -m ops.diagrams
+
 mutation: setup ## Plant small bugs and see whether the tests notice (MINUTES=60); resumable, writes docs/reference/mutation.md
 	$(BIN)/python -m ops.mutation --minutes $(or $(MINUTES),60)
 
@@ -94,4 +97,4 @@ run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ct
 clean: ## Remove what was built in this folder (the cluster has `make down`)
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench mutation demo demo-down up alert-proof down run clean
+.PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench diagrams mutation demo demo-down up alert-proof down run clean

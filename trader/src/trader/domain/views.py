@@ -192,7 +192,7 @@ def _bracket_view(bracket: Bracket) -> BracketView:
         side=plan.side,
         quantity=plan.quantity,
         held=held_quantity(bracket),
-        state=_bracket_state(bracket),
+        state=bracket_state(bracket),
         exiting=bracket.exiting,
         entry=_order_view(bracket, Leg.ENTRY),
         stop=_order_view(bracket, Leg.STOP),
@@ -201,7 +201,8 @@ def _bracket_view(bracket: Bracket) -> BracketView:
     )
 
 
-def _bracket_state(bracket: Bracket) -> str:
+def bracket_state(bracket: Bracket) -> str:
+    """In one word, where an open bracket is: entering, unprotected, protected, exiting or reversed."""
     watcher = OrderWatcher(bracket)
     if watcher.is_reversed:
         return "reversed"
