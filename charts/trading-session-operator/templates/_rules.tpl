@@ -1,6 +1,7 @@
 {{/*
 What the operator may do. The source is session_operator/permissions.py in the repository; a test holds both equal.
-The operator cannot delete pods, Leases or sessions, and reads no Secret by name: it lists them to say which keys are missing.
+The operator cannot delete pods, Leases or sessions, and reads no Secret by name: it lists them to say which keys are missing,
+and may patch them only to hand that right to the traders of a session, for the one Secret that their login writes.
 */}}
 {{- define "tso.sessionRules" -}}
 - apiGroups: [tradeops.dev]
@@ -45,7 +46,7 @@ The operator cannot delete pods, Leases or sessions, and reads no Secret by name
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [list, watch]
+  verbs: [list, watch, patch]
 - apiGroups: [""]
   resources: [events]
   verbs: [get, create, patch]

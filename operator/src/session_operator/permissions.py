@@ -43,7 +43,8 @@ SESSION_RULES: Sequence[dict[str, list[str]]] = (
     _rule("policy", ["poddisruptionbudgets"], KEEP),
     _rule("", ["pods"], READ),
     # Which Secrets a session names is known only from its spec; values are never kept, only names of keys.
-    _rule("", ["secrets"], ["list", "watch"]),
+    # `patch` is not for the operator: the traders store the day's access token in the one Secret that their session names.
+    _rule("", ["secrets"], ["list", "watch", "patch"]),
     _rule("", ["events"], ["get", "create", "patch"]),
     _rule("events.k8s.io", ["events"], ["create", "patch"]),
 )
@@ -59,13 +60,14 @@ def own_rules(profiles_config_map: str, lease: str = "trading-session-operator")
     )
 
 
-def trader_rules(session: str, lease: str) -> Sequence[dict[str, list[str]]]:
+def trader_rules(session: str, lease: str, credentials: str) -> Sequence[dict[str, list[str]]]:
     """List what the traders of one session may do: one Lease, their own session and its state, reviews, events."""
     return (
         _rule("coordination.k8s.io", ["leases"], ["get", "watch", "update", "patch"], [lease]),
         _rule("tradeops.dev", ["tradingsessions"], READ, [session]),
         _rule("tradeops.dev", ["tradingsessions/state"], ["get"], [session]),
         _rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"]),
+        _rule("", ["secrets"], ["patch"], [credentials]),
         _rule("", ["events"], ["create", "patch"]),
         _rule("events.k8s.io", ["events"], ["create", "patch"]),
     )

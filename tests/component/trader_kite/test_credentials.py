@@ -8,7 +8,14 @@ import pytest
 
 from tests.component.trader_kite.conftest import StubSource
 from tests.component.trader_kite.wire_server import Exchange, wire_server
-from trader.adapters.kite.credentials import CredentialsMissing, KitesimLogin, MountedToken, Session, Token
+from trader.adapters.kite.credentials import (
+    FIRST_PAUSE_SECONDS,
+    CredentialsMissing,
+    KitesimLogin,
+    MountedToken,
+    Session,
+    Token,
+)
 from trader.engine.ports import TokenDead, Unknown
 
 pytestmark = pytest.mark.component
@@ -76,11 +83,13 @@ async def test_a_token_that_a_person_renewed_is_taken(tmp_path: Path) -> None:
 async def test_a_dead_token_in_the_secret_asks_for_a_person(tmp_path: Path) -> None:
     """We never log in to Kite by ourselves: the message says what to do."""
     write(tmp_path, "dead")
-    session = Session(MountedToken(tmp_path))
+    seconds = [0.0]
+    session = Session(MountedToken(tmp_path), lambda: seconds[0])
     dead = await session.token()
     with pytest.raises(TokenDead, match="write the new access_token into the Secret"):
         await session.renew(dead)
     write(tmp_path, "alive")
+    seconds[0] = FIRST_PAUSE_SECONDS
     assert await session.renew(dead) == Token("key", "alive")
     assert session.renewals == 1
 

@@ -99,7 +99,7 @@ def test_the_session_s_image_wins() -> None:
 
 def test_the_operator_has_what_it_grants() -> None:
     """Kubernetes lets nobody grant more than he has."""
-    for granted in trader_rules("index", "account-ab1234"):
+    for granted in trader_rules("index", "account-ab1234", "kite-ab1234"):
         for group in granted["apiGroups"]:
             for resource in granted["resources"]:
                 own = [
@@ -112,14 +112,15 @@ def test_the_operator_has_what_it_grants() -> None:
 
 
 def test_traders_may_touch_one_lease_and_one_session() -> None:
-    """By name; they may delete nothing and read no Secret."""
+    """By name; they may delete nothing and read no Secret: the one of their broker is written, with the day's token."""
     found = session()
     assert found.spec is not None
     (role,) = [each for each in build_foundation(found, found.spec) if each["kind"] == "Role"]
     by_resource = {resource: rule for rule in role["rules"] for resource in rule["resources"]}
     assert by_resource["leases"]["resourceNames"] == ["account-ab1234"]
     assert by_resource["tradingsessions"]["resourceNames"] == ["index"]
-    assert "secrets" not in by_resource
+    secret = found.spec.account.broker.credentials_secret_ref.name
+    assert (by_resource["secrets"]["verbs"], by_resource["secrets"]["resourceNames"]) == (["patch"], [secret])
     assert not [rule for rule in role["rules"] if {"delete", "create", "*"} & set(rule["verbs"]) - {"create"}]
 
 

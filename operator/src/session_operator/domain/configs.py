@@ -43,7 +43,8 @@ def session_document(session: Session, spec: Spec) -> dict[str, Any]:
     return {
         "session": {"name": session.name, "namespace": session.namespace, "uid": session.uid},
         "account": {"id": spec.account.id, "foreign": spec.account.foreign.value},
-        "broker": {"type": broker.type.value} | {key: url for key, url in urls.items() if url is not None},
+        "broker": {"type": broker.type.value, "credentialsSecret": broker.credentials_secret_ref.name}
+        | {key: url for key, url in urls.items() if url is not None},
         "lease": {"name": lease_name(spec.account.id)} | spec.trader.lease.model_dump(by_alias=True),
         "calendar": {"exchange": spec.calendar.exchange.value, "timezone": spec.calendar.timezone.value},
         "strategies": [{"name": each.name, "parameters": dict(each.parameters)} for each in spec.strategies],

@@ -69,7 +69,12 @@ def build_access(session: Session, spec: Spec) -> tuple[Built, ...]:
     name = trader_name(session.name)
     group = "rbac.authorization.k8s.io"
     account = head(session, "v1", "ServiceAccount", name) | {"automountServiceAccountToken": False}
-    rules = [dict(rule) for rule in trader_rules(session.name, lease_name(spec.account.id))]
+    rules = [
+        dict(rule)
+        for rule in trader_rules(
+            session.name, lease_name(spec.account.id), spec.account.broker.credentials_secret_ref.name
+        )
+    ]
     role = head(session, f"{group}/v1", "Role", name) | {"rules": rules}
     binding = head(session, f"{group}/v1", "RoleBinding", name) | {
         "roleRef": {"apiGroup": group, "kind": "Role", "name": name},

@@ -17,6 +17,7 @@ from trader.adapters.sql.migrating import upgrade
 from trader.app.access import TokenFile, make_token_file
 from trader.app.desk import LocalDesk
 from trader.app.documents import ConfigInvalid, load
+from trader.app.login import FileKeeper
 from trader.app.process import TraderProcess
 from trader.app.profiles import Profile
 from trader.app.running import run_with_api
@@ -95,6 +96,7 @@ async def run_by_hand(wanted: Wanted, profile: Profile, listener: socket.socket)
             lambda: Doors(lease=lease, watch=desk, end_process=None, live=True),
             make_telemetry(settings),
             patient=False,
+            keeper=FileKeeper(settings.credentials),
         )
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         (wanted.state_directory / "http.url").write_text(address + "\n", encoding="utf-8")

@@ -107,7 +107,7 @@ def run(  # noqa: PLR0917 - one for each option
 
 def _run_in_cluster(session_file: Path, profile_file: Path, http_address: str) -> int:
     from trader.app.http import listen  # noqa: PLC0415
-    from trader.app.in_cluster import cluster_access, cluster_doors  # noqa: PLC0415 - by hand there is no cluster
+    from trader.app.in_cluster import SecretKeeper, cluster_access, cluster_doors  # noqa: PLC0415 - not by hand
     from trader.app.process import TraderProcess  # noqa: PLC0415
     from trader.app.running import run_with_api  # noqa: PLC0415
     from trader.app.settings import cluster_settings  # noqa: PLC0415
@@ -119,10 +119,16 @@ def _run_in_cluster(session_file: Path, profile_file: Path, http_address: str) -
     logging.bind(session=settings.session.session.name, pod=settings.pod.name)
     listener = listen(host, port)
     chosen = plan(settings)
-    access = cluster_access(settings)
+    access, keeper = cluster_access(settings), SecretKeeper(settings)
 
     async def serve() -> int:
-        process = TraderProcess(chosen, lambda: cluster_doors(settings), make_telemetry(settings), patient=True)
+        process = TraderProcess(
+            chosen,
+            lambda: cluster_doors(settings),
+            make_telemetry(settings),
+            patient=True,
+            keeper=keeper,
+        )
         code = await run_with_api(process, listener, access)
         if process.failure is not None:
             raise ConfigInvalid(str(process.failure).splitlines())

@@ -19,6 +19,7 @@ from trader.app.access import Access, Action
 from trader.app.auditing import Audit
 from trader.app.callers import BodyLimit, Caller, caller_for
 from trader.app.documents import ConfigInvalid
+from trader.app.pages import add_pages
 from trader.app.process import TraderProcess
 from trader.app.signals import add_signals
 from trader.domain.values import KillReason
@@ -102,6 +103,7 @@ def make_application(process: TraderProcess, access: Access) -> FastAPI:
         return {"released": body.id}
 
     add_signals(application, process)
+    add_pages(application, process)
     return application
 
 

@@ -10,9 +10,11 @@ from kubernetes.config import ConfigException
 from trader.adapters.kubernetes_api import new_client
 from trader.adapters.kubernetes_lease import KubernetesLease
 from trader.adapters.kubernetes_reviews import KubernetesReviews
+from trader.adapters.kubernetes_secret import KubernetesSecret, SecretUnwritten
 from trader.adapters.kubernetes_session import KubernetesSession
 from trader.app.access import Action, ClusterAccess, TokenFile
 from trader.app.documents import ConfigInvalid
+from trader.app.login import TokenUnstored
 from trader.app.settings import Settings
 from trader.app.wiring import Doors
 
@@ -48,6 +50,29 @@ def cluster_access(settings: Settings, kubeconfig: Path | None = None) -> Cluste
     except ConfigException as error:
         raise ConfigInvalid([f"kubernetes: {error}"]) from error
     return ClusterAccess(reviews, TokenFile(settings.credentials / "api_token", frozenset({Action.STATE, Action.KILL})))
+
+
+class SecretKeeper:
+    """`TokenKeeper` of a pod: the Secret that its credentials are mounted from."""
+
+    def __init__(self, settings: Settings, kubeconfig: Path | None = None) -> None:
+        """Raises nothing: without a name, or an API server, a login says so when it ends."""
+        session = settings.session
+        name = session.broker.credentials_secret
+        self._secret = (
+            KubernetesSecret(partial(new_client, kubeconfig), session.session.namespace, name)
+            if name is not None
+            else None
+        )
+
+    async def store(self, access_token: str) -> None:
+        """Patch the one key."""
+        if self._secret is None:
+            raise TokenUnstored("session.yaml names no broker.credentialsSecret to store the token in")
+        try:
+            await self._secret.write("access_token", access_token)
+        except SecretUnwritten as failure:
+            raise TokenUnstored(str(failure)) from failure
 
 
 def end_at_once(code: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from trader.adapters.kite.clock import KitesimClock
+from trader.adapters.kite.credentials import Token
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import machine_time
 from trader.app import showing
@@ -18,10 +19,11 @@ from trader.app.checks import code_digest
 from trader.app.collecting import collect_at_rest
 from trader.app.documents import ConfigInvalid
 from trader.app.housekeeping import keep_house
+from trader.app.login import Login, TokenKeeper
 from trader.app.observing import time_flattening
 from trader.app.sharing import Sharing
 from trader.app.telemetry import TraderTelemetry
-from trader.app.wiring import Assembled, Doors, Plan, Unready, assemble
+from trader.app.wiring import Assembled, Doors, Plan, Unready, assemble, is_logged_in_by_a_person
 from trader.domain.state import EngineState
 from trader.domain.values import KillReason, MarketTime
 from trader.engine.emergency import EmergencyJournal
@@ -39,8 +41,19 @@ STILL_SECONDS = 15.0
 class TraderProcess:
     """Assembles, runs and ends an engine; answers for it while there is none yet."""
 
-    def __init__(self, chosen: Plan, doors: Callable[[], Doors], telemetry: TraderTelemetry, *, patient: bool) -> None:
+    def __init__(
+        self,
+        chosen: Plan,
+        doors: Callable[[], Doors],
+        telemetry: TraderTelemetry,
+        *,
+        patient: bool,
+        keeper: TokenKeeper,
+    ) -> None:
         """`patient`: wait for what is missing (in the cluster) instead of giving up (by hand)."""
+        credentials, broker = chosen.settings.credentials, chosen.settings.session.broker
+        self.login = Login(credentials, broker.url, keeper, lambda: is_logged_in_by_a_person(chosen.settings))
+        self.login.stored = self._token_stored
         self.telemetry = telemetry
         self.chosen = chosen
         self.assembled: Assembled | None = None
@@ -153,6 +166,10 @@ class TraderProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
         return None
+
+    def _token_stored(self, token: Token) -> None:
+        if self.assembled is not None:
+            self.assembled.session.accept(token)
 
     def _seen(self, leader_state: dict[str, Any]) -> None:
         """A standby does not ask the simulator for the time: its leader tells."""

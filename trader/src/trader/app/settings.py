@@ -54,6 +54,10 @@ class BrokerAddress(Part):
     type: Literal["Kite", "Kitesim"]
     url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = None
     stream_url: Annotated[str, Field(pattern=r"^wss?://[^/]+/?$")] | None = Field(default=None, alias="streamURL")
+    credentials_secret: DnsName | None = Field(default=None, alias="credentialsSecret")
+    """The Secret whose files are mounted: a login writes the day's token there."""
+    token_command: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(default=None, alias="tokenCommand")
+    """A program that prints the access token, instead of the mounted file."""
     egress: Egress | None = None
 
     @model_validator(mode="after")

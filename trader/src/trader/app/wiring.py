@@ -17,6 +17,7 @@ import structlog
 from trader.adapters.budgeted_broker import BudgetedBroker
 from trader.adapters.kite.clock import KitesimClock
 from trader.adapters.kite.credentials import (
+    CommandToken,
     CredentialsMissing,
     KitesimLogin,
     MountedToken,
@@ -92,6 +93,7 @@ class Assembled:
     clock: KitesimClock | SystemClock
     store: SqlStore
     preflight: ListedPreflight
+    session: Session
 
 
 def plan(settings: Settings) -> Plan:
@@ -139,8 +141,8 @@ async def assemble(
     link = KiteLink(broker, clock if isinstance(clock, KitesimClock) else None)
     closing.push_async_callback(link.close)
     if not settings.in_cluster:  # nobody stands by: whatever is wrong at the broker is said before the engine starts
-        await _prove(link, broker)
-    if settings.session.broker.type == "Kite":
+        await _prove(link, broker, may_come=is_logged_in_by_a_person(settings))
+    if is_logged_in_by_a_person(settings):
         _beside(closing, _follow_secret(session), "secret")
     budget = _order_budget(chosen, clock)
     closing.push_async_callback(budget.close)
@@ -185,7 +187,7 @@ async def assemble(
             exchange=settings.session.calendar.exchange,
         )
     )
-    return Assembled(engine, clock, store, preflight)
+    return Assembled(engine, clock, store, preflight, session)
 
 
 def _engine_settings(settings: Settings, live: bool) -> EngineSettings:
@@ -201,9 +203,18 @@ def _engine_settings(settings: Settings, live: bool) -> EngineSettings:
     )
 
 
+def is_logged_in_by_a_person(settings: Settings) -> bool:
+    """Whether the token comes from a person's login: always at Kite, at a simulator when its app's key is given."""
+    broker = settings.session.broker
+    is_app_known = broker.type == "Kite" or (settings.credentials / "api_key").exists()
+    return is_app_known and broker.token_command is None
+
+
 def _token_source(settings: Settings) -> TokenSource:
     broker = settings.session.broker
-    if broker.type == "Kite":
+    if broker.token_command is not None:
+        return CommandToken(broker.token_command, settings.credentials)
+    if is_logged_in_by_a_person(settings):
         return MountedToken(settings.credentials)
     assert broker.url is not None, "the model asks for it"
     return KitesimLogin(broker.url, settings.session.account.id, settings.credentials / "control_token")
@@ -251,8 +262,11 @@ def _clock(settings: Settings) -> KitesimClock | SystemClock:
     return SystemClock() if url is None else KitesimClock(url, settings.credentials / "control_token")
 
 
-async def _prove(link: KiteLink, broker: KiteRest) -> None:
-    """A token that is refused is found out here, in words; a broker that is only slow is not waited for."""
+async def _prove(link: KiteLink, broker: KiteRest, *, may_come: bool) -> None:
+    """A token that is refused is found out here, in words; a broker that is only slow is not waited for.
+
+    `may_come`: a person may still log in, on the page that this process serves.
+    """
     try:
         await link.open()
     except Outcome as failure:
@@ -260,7 +274,9 @@ async def _prove(link: KiteLink, broker: KiteRest) -> None:
     try:
         await broker.warm()
     except TokenDead as dead:
-        raise Unready(f"the broker does not take our token: {dead}") from dead
+        if not may_come:
+            raise Unready(f"the broker does not take our token: {dead}") from dead
+        log.warning("token_missing", reason=str(dead))
     except Outcome as failure:
         log.warning("broker_not_proved", reason=str(failure))
 

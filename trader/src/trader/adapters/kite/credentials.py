@@ -8,7 +8,8 @@ Tokens are kept out of `repr`, messages and logs.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,12 +17,17 @@ from typing import Final, Protocol
 import httpx
 import structlog
 
-from trader.adapters.kite.official import KiteConnect
+from trader.adapters.kite.official import KiteConnect, KiteException
 from trader.engine.ports import TokenDead, Unknown
 
 log = structlog.get_logger(__name__)
 
 LOGIN_SECONDS: Final = 5.0
+COMMAND_SECONDS: Final = 20.0
+FIRST_PAUSE_SECONDS: Final = 2.0
+LONGEST_PAUSE_SECONDS: Final = 60.0
+"""A dead token is asked to be replaced after 2, 4, 8 … seconds, however many calls find it dead: a broker, a vault or a person
+who refuses is not stormed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +83,38 @@ class KitesimLogin:
         if reply.status_code != httpx.codes.OK:
             raise Unknown(f"kitesim at {self._url} answered the login with {reply.status_code}")
         granted = reply.json()
-        return await asyncio.to_thread(
-            self._exchange, granted["api_key"], granted["api_secret"], granted["request_token"]
+        access_token = await asyncio.to_thread(
+            exchange_request_token,
+            granted["api_key"],
+            granted["api_secret"],
+            granted["request_token"],
+            self._url,
         )
+        return Token(granted["api_key"], access_token)
 
     async def renewed(self, dead: Token) -> Token:
         """Log in again."""
         return await self.current()
 
-    def _exchange(self, api_key: str, api_secret: str, request_token: str) -> Token:
-        client = KiteConnect(api_key, root=self._url, timeout=LOGIN_SECONDS)
-        client.reqsession.trust_env = False
-        try:
-            granted = client.generate_session(request_token, api_secret)
-        except Exception as error:
-            raise Unknown(
-                f"kitesim at {self._url} did not exchange the request token: {type(error).__name__}"
-            ) from error
-        finally:
-            client.reqsession.close()
-        return Token(api_key, str(granted["access_token"]))
+
+def exchange_request_token(api_key: str, api_secret: str, request_token: str, root: str | None) -> str:
+    """The access token for a request token, by the official client and its checksum; blocking, five seconds at most.
+
+    Raises:
+        TokenDead: the broker refuses the exchange.
+        Unknown: it does not answer.
+    """
+    client = KiteConnect(api_key, root=root, timeout=LOGIN_SECONDS)
+    client.reqsession.trust_env = False
+    try:
+        return str(client.generate_session(request_token, api_secret)["access_token"])
+    except KiteException as error:
+        raise TokenDead(f"the broker did not exchange the request token: {type(error).__name__}") from None
+    except Exception as error:
+        # Not the error's text: it may repeat the request with its checksum.
+        raise Unknown(f"the broker did not exchange the request token: {type(error).__name__}") from None
+    finally:
+        client.reqsession.close()
 
 
 class MountedToken:
@@ -120,6 +138,64 @@ class MountedToken:
 
     def _read(self, name: str) -> str:
         return read_credential(self._folder / name)
+
+
+class CommandToken:
+    """Asks a program of the desk's own: its standard output is the access token (a vault's client, a second factor's broker)."""
+
+    def __init__(self, command: Sequence[str], folder: Path, seconds: float = COMMAND_SECONDS) -> None:
+        """`folder` holds `api_key`; the program may run for so long."""
+        assert command, "a command has a program"
+        self._command = tuple(command)
+        self._folder = folder
+        self._seconds = seconds
+
+    async def current(self) -> Token:
+        """Run it once."""
+        api_key = read_credential(self._folder / "api_key")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise CredentialsMissing(f"the token command {self._command[0]} cannot run: {error.strerror}") from error
+        try:
+            async with asyncio.timeout(self._seconds):
+                said, _ = await process.communicate()
+        except TimeoutError as late:
+            process.kill()
+            await process.wait()
+            raise Unknown(f"the token command {self._command[0]} did not end within {self._seconds:g} s") from late
+        text = said.decode("ascii", errors="replace").strip()
+        if process.returncode != 0 or not text or len(text.split()) != 1:
+            # Never what it printed: that is a token, or half of one.
+            raise TokenDead(f"the token command {self._command[0]} ended with {process.returncode} and no token")
+        return Token(api_key, text)
+
+    async def renewed(self, dead: Token) -> Token:
+        """Run it again; the dead token once more is no new token."""
+        token = await self.current()
+        if token == dead:
+            raise TokenDead(f"the token command {self._command[0]} still gives the token that is not accepted")
+        return token
+
+
+class CallbackToken:
+    """A function of whoever embeds the trader: called with the dead token, or None at the start."""
+
+    def __init__(self, callback: Callable[[Token | None], Awaitable[Token]]) -> None:
+        self._callback = callback
+
+    async def current(self) -> Token:
+        """Ask it for the first token."""
+        return await self._callback(None)
+
+    async def renewed(self, dead: Token) -> Token:
+        """Ask it for another one."""
+        return await self._callback(dead)
 
 
 def read_credential(path: Path) -> str:
@@ -147,9 +223,16 @@ def control_headers(control_token_file: Path | None) -> dict[str, str]:
 class Session:
     """Holds the token for all who need it, and renews it single-flight: many may find it dead at the same moment."""
 
-    def __init__(self, source: TokenSource) -> None:
+    def __init__(self, source: TokenSource, now: Callable[[], float] = time.monotonic) -> None:
         self._source = source
+        self._now = now
+        self._refusal: tuple[Token, Exception] | None = None
+        """The token that could not be replaced, and why."""
+        self._pause = 0.0
+        self._ask_again_at = 0.0
         self._token: Token | None = None
+        self._read: Token | None = None
+        """What the source showed last."""
         self._turn = asyncio.Lock()
         self._listeners: list[Callable[[Token], None]] = []
         self.renewals = 0
@@ -171,7 +254,8 @@ class Session:
             return self._token  # even while a renewal runs: an order that waits for it would only grow old
         async with self._turn:
             if self._token is None:
-                self._take(await self._source.current())
+                self._read = await self._source.current()
+                self._take(self._read)
             assert self._token is not None
             return self._token
 
@@ -183,9 +267,17 @@ class Session:
         """
         async with self._turn:
             token = await self._source.current()
-            if token != self._token:
+            # What was read before is older than a token that was accepted since.
+            if token not in (self._read, self._token):
                 self._take(token)
                 log.info("token_read_again")
+            self._read = token
+
+    def accept(self, token: Token) -> None:
+        """Take a token that somebody has just been given, before its source shows it."""
+        if token != self._token:
+            self._take(token)
+            log.info("token_accepted")
 
     async def renew(self, dead: Token) -> Token:
         """Replace the token that was found dead, unless somebody else has done so already.
@@ -196,7 +288,22 @@ class Session:
         async with self._turn:
             if self._token is not None and self._token != dead:
                 return self._token
-            self._take(await self._source.renewed(dead))
+            if self._refusal is not None and self._refusal[0] == dead and self._now() < self._ask_again_at:
+                failure = self._refusal[1]
+                raise type(failure)(str(failure))
+            try:
+                self._take(await self._source.renewed(dead))
+            except (CredentialsMissing, TokenDead, Unknown) as failure:
+                self._refusal = (dead, failure)
+                is_refused = not isinstance(failure, Unknown)
+                self._pause = (
+                    min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+                    if is_refused
+                    else FIRST_PAUSE_SECONDS
+                )
+                self._ask_again_at = self._now() + self._pause
+                raise
+            self._refusal, self._pause = None, 0.0
             self.renewals += 1
             log.warning("token_renewed", renewals=self.renewals)
             assert self._token is not None
