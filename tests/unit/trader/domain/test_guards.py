@@ -1,9 +1,12 @@
 """Every denied intent has exactly one code."""
 
+import datetime as dt
+
 import pytest
 
 from tests.unit.trader.domain.test_protection import protected
-from tests.unit.trader.domain.world import BANK, NIFTY, World, bank, nifty, profile
+from tests.unit.trader.domain.world import BANK, NIFTY, World, bank, nifty, profile, settings
+from trader.domain.calendars import ExchangeCalendar, midnight_of
 from trader.domain.effects import EngageKill, GuardTripped
 from trader.domain.events import InstrumentsLoaded, PreflightJudged, ProfileApplied, StandingChanged
 from trader.domain.guards import GUARDS
@@ -13,10 +16,12 @@ from trader.domain.sizing import size_entry
 from trader.domain.strategies import Intent
 from trader.domain.turn import Turn
 from trader.domain.values import (
+    SECOND,
     Epoch,
     GuardCode,
     KillReason,
     Leg,
+    MarketTime,
     Paise,
     Quantity,
     Side,
@@ -139,6 +144,28 @@ def test_spread_blowout() -> None:
     world = live()
     world.quote(2_400_000, spread=6_000)
     assert verdict(world, intent()) is GuardCode.SPREAD_BLOWOUT
+
+
+@pytest.mark.parametrize(
+    ("expiry", "hour", "denied"),
+    [
+        ("2026-11-23", 14, False),
+        ("2026-11-23", 15, True),
+        ("2026-11-24", 15, False),
+        ("2026-11-20", 11, True),
+        ("", 15, False),
+    ],
+)
+def test_expiring(expiry: str, hour: int, denied: bool) -> None:
+    """No new risk in a contract's last hour, nor in one that has expired; the instrument master says when that is."""
+    world = World(
+        settings=settings(ExchangeCalendar(frozenset())),
+        instruments=(nifty(expiry=expiry),),
+        market_time=MarketTime(midnight_of(dt.date(2026, 11, 23)) + hour * 3600 * SECOND),
+    ).start()
+    world.run(1)
+    world.quote(2_400_000)
+    assert (verdict(world, intent()) is GuardCode.EXPIRING) is denied
 
 
 def test_lot_size() -> None:

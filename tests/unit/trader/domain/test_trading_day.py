@@ -3,7 +3,7 @@
 import datetime as dt
 
 from tests.unit.trader.domain.world import NIFTY, World, settings
-from trader.domain.calendars import MINUTE, NfoCalendar, midnight_of
+from trader.domain.calendars import MINUTE, ExchangeCalendar, midnight_of
 from trader.domain.events import ClockTick
 from trader.domain.values import SECOND, Leg, MarketTime, TradingState
 from trader.domain.views import view
@@ -12,7 +12,7 @@ MONDAY = midnight_of(dt.date(2026, 11, 23))
 
 
 def nfo(hour: int, minute: int) -> World:
-    world = World(settings=settings(NfoCalendar(frozenset({"2026-11-24"}))))
+    world = World(settings=settings(ExchangeCalendar(frozenset({"2026-11-24"}))))
     world.market_time = MarketTime(MONDAY + (hour * 60 + minute) * MINUTE)
     return world.start()
 

@@ -90,7 +90,7 @@ class Lease(Part):
 class CalendarChoice(Part):
     """Whose trading hours hold."""
 
-    exchange: Literal["AlwaysOpen", "NFO"]
+    exchange: Literal["AlwaysOpen", "NFO", "NSE"]
     timezone: Literal["Asia/Kolkata"] = "Asia/Kolkata"
 
 

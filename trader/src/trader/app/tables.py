@@ -7,22 +7,70 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trader.adapters.kite.instruments import FreezeRow, FreezeTable
 from trader.app.documents import ConfigInvalid, parse
 from trader.app.profiles import Part
-from trader.domain.calendars import AlwaysOpen, Calendar, NfoCalendar
+from trader.domain.calendars import AlwaysOpen, Calendar, ExchangeCalendar, Hours, SpecialSession
 from trader.domain.charges import PARTS, ChargeRates, ChargeTable, Segment
 from trader.domain.values import Paise
 
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM in India.")]
+
+
+class HoursFile(Part):
+    """From a date on, these hours hold."""
+
+    effective: dt.date
+    source: Annotated[str, Field(min_length=1)]
+    opens: Clock
+    closes: Clock
+    pre_open: Clock | None = None
+    auction_until: Clock | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "HoursFile":
+        self.hours()
+        return self
+
+    def hours(self) -> Hours:
+        """In the domain's units; raises ValueError for hours that do not follow each other."""
+        optional = [None if each is None else _minutes(each) for each in (self.pre_open, self.auction_until)]
+        return Hours(self.effective.isoformat(), _minutes(self.opens), _minutes(self.closes), *optional)
+
+
+class SpecialSessionFile(Part):
+    """One day with hours of its own."""
+
+    date: dt.date
+    source: Annotated[str, Field(min_length=1)]
+    opens: Clock
+    closes: Clock
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "SpecialSessionFile":
+        self.session()
+        return self
+
+    def session(self) -> SpecialSession:
+        """In the domain's units; raises ValueError for one that closes before it opens."""
+        return SpecialSession(self.date.isoformat(), _minutes(self.opens), _minutes(self.closes))
+
 
 class CalendarFile(Part):
-    """Holidays of one exchange; hours stand in the domain's calendar."""
+    """Hours, holidays and special sessions of one segment."""
 
-    exchange: Literal["NFO"]
+    exchange: Literal["NFO", "NSE"]
     timezone: Literal["Asia/Kolkata"]
+    hours: Annotated[tuple[HoursFile, ...], Field(min_length=1)]
     holidays: tuple[dt.date, ...]
+    special_sessions: tuple[SpecialSessionFile, ...] = ()
+
+
+def _minutes(text: str) -> int:
+    hours, _, minutes = text.partition(":")
+    return int(hours) * 60 + int(minutes)
 
 
 def table(name: str) -> tuple[str, str]:
@@ -165,5 +213,9 @@ def calendar(exchange: str) -> Calendar:
     if exchange == "AlwaysOpen":
         return AlwaysOpen()
     text, name = table(f"calendars/{exchange.lower()}.yaml")
-    holidays = parse(text, name, CalendarFile).holidays
-    return NfoCalendar(frozenset(each.isoformat() for each in holidays))
+    file = parse(text, name, CalendarFile)
+    return ExchangeCalendar(
+        holidays=frozenset(each.isoformat() for each in file.holidays),
+        hours=tuple(row.hours() for row in file.hours),
+        specials=tuple(row.session() for row in file.special_sessions),
+    )

@@ -41,7 +41,7 @@ from trader.app.sharing import Sharing
 from trader.app.strategies import build_strategies
 from trader.app.tables import calendar, charge_table, freeze_table
 from trader.app.telemetry import Sources, TraderTelemetry
-from trader.domain.calendars import Calendar, Phase
+from trader.domain.calendars import Calendar
 from trader.domain.state import EngineSettings as DomainSettings
 from trader.domain.state import EngineState, ForeignPolicy
 from trader.domain.values import AccountId
@@ -179,7 +179,7 @@ async def assemble(
         Sources(
             snapshot=engine.snapshot,
             machine_time=clock.machine_time,
-            market_open=lambda: chosen.calendar.session_at(clock.market_time()).phase in {Phase.OPEN, Phase.CLOSING},
+            market_open=lambda: chosen.calendar.session_at(clock.market_time()).phase.is_continuous,
             ticked_at=lambda: feed.ticked_at,
             stream_at=lambda: feed.stream_at,
             reconnects=lambda: max(0, stream.connections - 1),

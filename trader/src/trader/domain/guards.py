@@ -140,6 +140,20 @@ def _instrument_not_allowed(case: Case) -> str:
     return ""
 
 
+def _expiring(case: Case) -> str:
+    """The instrument master says when: exchanges move expiries for holidays."""
+    session, instrument = case.turn.market.session, case.instrument
+    assert session is not None
+    assert instrument is not None
+    if not instrument.expiry or instrument.expiry > session.trading_date:
+        return ""
+    if instrument.expiry < session.trading_date:
+        return f"it expired on {instrument.expiry}"
+    cutoff = session.end - case.turn.settings.tactics.expiry_cutoff
+    is_late = session.ends_day and case.turn.market_time >= cutoff
+    return "it expires today, and the last hours of a contract take no new risk" if is_late else ""
+
+
 def _foreign_activity(case: Case) -> str:
     turn = case.turn
     if turn.settings.foreign is ForeignPolicy.IGNORE:
@@ -275,6 +289,7 @@ GUARDS: tuple[tuple[GuardCode, Guard], ...] = (
     (GuardCode.KILLED, _killed),
     (GuardCode.SESSION_CLOSED, _session_closed),
     (GuardCode.INSTRUMENT_NOT_ALLOWED, _instrument_not_allowed),
+    (GuardCode.EXPIRING, _expiring),
     (GuardCode.FOREIGN_ACTIVITY, _foreign_activity),
     (GuardCode.STALE_DATA, _stale_data),
     (GuardCode.NOT_LIVE, _not_live),

@@ -14,7 +14,7 @@ from trader.domain.brackets import (
     orders_of,
     refusals_in_a_row,
 )
-from trader.domain.calendars import Phase
+from trader.domain.calendars import ENDING
 from trader.domain.doubt import Presence, presence
 from trader.domain.exiting import exit_wants
 from trader.domain.journal import without
@@ -77,9 +77,7 @@ def exit_reason(turn: Turn, bracket: Bracket, held: int) -> str:
         kill = turn.durable.kill
         return "end_of_day" if kill is not None and kill.reason is KillReason.END_OF_DAY else "killed"
     session, control = turn.market.session, turn.control
-    if session is not None and (
-        session.phase in (Phase.CLOSING, Phase.CLOSED) or bracket.plan.market_time < session.start
-    ):
+    if session is not None and (session.phase in ENDING or bracket.plan.market_time < session.start):
         return "session_end"
     if control.is_suspended or control.wants_live is False:
         return "suspended" if control.is_suspended else "paper_wanted"

@@ -5,7 +5,7 @@ the present alone, so nothing can be missed on the way. Leaving LIVE raises the 
 not sent any more.
 """
 
-from trader.domain.calendars import Phase
+from trader.domain.calendars import ENDING
 from trader.domain.flattening import Flatness, flatness
 from trader.domain.turn import Turn
 from trader.domain.values import KillReason, Standing, TradingState
@@ -49,7 +49,7 @@ def judge_state(turn: Turn) -> tuple[TradingState, str]:
 def _ending(turn: Turn, *, is_flat: bool) -> tuple[TradingState, str] | None:
     """The day is over, or the desk wants no trading: closed or at rest once flat."""
     session, control = turn.market.session, turn.control
-    if session is not None and session.ends_day and session.phase in (Phase.CLOSING, Phase.CLOSED):
+    if session is not None and session.ends_day and session.phase in ENDING:
         return (_S.CLOSED, "the session is over") if is_flat else (_S.REDUCING, "the session ends: closing positions")
     if control.is_suspended or not control.wants_live:
         wish = "suspended" if control.is_suspended else "live trading is not wanted"

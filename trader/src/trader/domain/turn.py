@@ -6,7 +6,6 @@ folded at the moment it is made: what follows in the same step already sees it.
 
 from typing import Any
 
-from trader.domain.calendars import Phase
 from trader.domain.effects import (
     Announce,
     CancelOrder,
@@ -84,7 +83,7 @@ class Turn:
     def is_market_open(self) -> bool:
         """Whether the exchange takes orders: outside its hours it refuses even exits."""
         session = self.market.session
-        return session is not None and session.phase in (Phase.OPEN, Phase.CLOSING)
+        return session is not None and session.phase.is_continuous
 
     @property
     def is_killed(self) -> bool:
