@@ -51,10 +51,15 @@ def is_doubt_expired(order: Order, track: Track, now: MachineTime, timing: Timin
     return now - since > timing.stop_doubt
 
 
+def is_old_enough(track: Track, requested_at: MachineTime, timing: Timing) -> bool:
+    """Whether a book asked for at `requested_at` would show the order by now, if it existed."""
+    since = track.doubt_since if track.doubt_since is not None else track.planned_at
+    return requested_at - since >= timing.absence_proof
+
+
 def is_proved_absent(track: Track, requested_at: MachineTime, timing: Timing) -> bool:
     """Whether a book without the order, asked for at `requested_at`, is proof that it never existed.
 
     One read may be cut short by the broker: it takes two, both asked for after the doubt has lasted 95 s.
     """
-    since = track.doubt_since if track.doubt_since is not None else track.planned_at
-    return requested_at - since >= timing.absence_proof and track.absent_reads >= 1
+    return is_old_enough(track, requested_at, timing) and track.absent_reads >= 1

@@ -9,7 +9,7 @@ Running the same snapshot twice changes nothing the second time.
 from collections.abc import Iterable
 
 from trader.domain.brackets import live_orders, position_of
-from trader.domain.doubt import is_proved_absent
+from trader.domain.doubt import is_old_enough, is_proved_absent
 from trader.domain.events import BookRead, BrokerOrder, PositionsRead
 from trader.domain.evolving import evolve
 from trader.domain.journal import bracket_of
@@ -89,7 +89,8 @@ def _judge_absent(turn: Turn, order: Order, requested_at: MachineTime) -> bool:
             turn.announce("order_absent", tag=order.tag, leg=order.leg.value)
             turn.set_track(order.tag, evolve(track, changed_at=turn.now))
             return True
-        turn.set_track(order.tag, evolve(track, absent_reads=track.absent_reads + 1))
+        if is_old_enough(track, requested_at, timing):
+            turn.set_track(order.tag, evolve(track, absent_reads=track.absent_reads + 1))
         return False
     # One that was never seen is judged by its whole age: changes that it refuses meanwhile make it no younger.
     since = track.changed_at if track.seen_at is not None else track.planned_at

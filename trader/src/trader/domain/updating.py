@@ -86,7 +86,7 @@ def on_place_unknown(turn: Turn, event: PlaceUnknown) -> None:
         return
     turn.record(changed(order, turn.market_time, status=OrderStatus.IN_DOUBT, message=event.message))
     turn.announce("order_in_doubt", tag=order.tag, leg=order.leg.value, message=event.message)
-    _touch(turn, order, doubt_since=turn.now)
+    _touch(turn, order, doubt_since=turn.now, absent_reads=0)
 
 
 def on_mutation_reply(turn: Turn, event: MutationReply) -> None:
