@@ -12,9 +12,9 @@ ENTRY, STOP, TARGET = 2_400_050, 2_396_000, 2_408_000
 PATIENT: tuple[Strategy, ...] = (SignalIntake(entry_timeout_seconds=3_600),)
 
 
-def live(foreign: ForeignPolicy = ForeignPolicy.REFUSE, slices: int = 1) -> World:
+def live(foreign: ForeignPolicy = ForeignPolicy.REFUSE, slices: int = 1, kind: type[World] = World) -> World:
     """LIVE, with a quote, an exchange that fills nothing by itself, and no replay after each step."""
-    world = World(settings=settings(foreign=foreign, strategies=PATIENT), replays_always=False)
+    world = kind(settings=settings(foreign=foreign, strategies=PATIENT), replays_always=False)
     world.profile = profile(entry_slices=slices)
     world.exchange.liquidity = False
     world.start()
@@ -29,18 +29,18 @@ def signal(world: World, key: str = "k", side: Side = Side.BUY) -> None:
     world.feed(SignalReceived(world.now, world.market_time, "r", "signal-intake", what))
 
 
-def entered(side: Side = Side.BUY) -> World:
+def entered(side: Side = Side.BUY, kind: type[World] = World) -> World:
     """One entry works at the exchange."""
-    world = live()
+    world = live(kind=kind)
     signal(world, side=side)
     world.pump()
     assert world.order(Leg.ENTRY).status is OrderStatus.WORKING or world.order(Leg.ENTRY).order_id is not None
     return world
 
 
-def holding(lots: int = QUANTITY // LOT) -> World:
+def holding(lots: int = QUANTITY // LOT, kind: type[World] = World) -> World:
     """So many lots are held, with stop and target."""
-    world = entered()
+    world = entered(kind=kind)
     order_id = world.order(Leg.ENTRY).order_id
     assert order_id is not None
     world.exchange.fill(order_id, lots * LOT)
