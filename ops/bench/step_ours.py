@@ -92,7 +92,7 @@ def instrument(number: int) -> Instrument:
         token=number,
         underlying="STOCK",
         kind="FUT",
-        expiry="2026-12-29",
+        expiry="2030-12-31",
         tick_size=Paise(1),
         lot_size=Quantity(10),
         freeze_quantity=Quantity(1_000),

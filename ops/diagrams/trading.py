@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 
 from ops.diagrams.walking import Edges, walk
-from trader.domain.calendars import NfoCalendar, midnight_of
+from trader.domain.calendars import ExchangeCalendar, midnight_of
 from trader.domain.engine import apply, step
 from trader.domain.events import (
     BookRead,
@@ -65,7 +65,7 @@ Move = Callable[[EngineState], EngineState]
 
 def trading_edges() -> Edges:
     """From a process that has only heard its configuration."""
-    start = initial_state(EngineSettings(AccountId("ANY"), NfoCalendar(frozenset())))
+    start = initial_state(EngineSettings(AccountId("ANY"), ExchangeCalendar(frozenset())))
     start = _heard(start, ClockTick, market_time=_MORNING)
     start = _heard(start, lambda at, now: InstrumentsLoaded(at, now, (_INSTRUMENT,)))
     start = _heard(start, lambda at, now: ProfileApplied(at, now, _PROFILE, "any"))

@@ -49,6 +49,7 @@ def test_every_row_is_held_by_something_and_properties_by_properties() -> None:
 def test_a_number_in_a_test_s_name_is_its_row() -> None:
     """`test_i09_i10_…` stands in the rows 9 and 10."""
     rows = {int(number): rest for number, rest in re.findall(r"^\| (\d+) \| (.*)$", PAGE, re.MULTILINE)}
-    for name in names_in(ROOT / "tests/property/trader/test_rows.py"):
+    folder = ROOT / "tests/property/trader"
+    for name in names_in(folder / "test_rows.py") | names_in(folder / "test_recovery_rows.py"):
         for number in re.findall(r"(?<=_)i(\d\d)(?=_)", name):
             assert name in rows[int(number)], name

@@ -8,6 +8,7 @@ from trader.domain.strategies import Strategy
 from trader.domain.values import BrokerOrderId, Leg, OrderStatus, Paise, Side, SignalKey
 
 LOT, QUANTITY = 65, 1_755
+LOTS = QUANTITY // LOT
 ENTRY, STOP, TARGET = 2_400_050, 2_396_000, 2_408_000
 PATIENT: tuple[Strategy, ...] = (SignalIntake(entry_timeout_seconds=3_600),)
 

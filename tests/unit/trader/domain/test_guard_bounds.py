@@ -231,7 +231,7 @@ def test_limit_protection(ready: World) -> None:
     edge = Paise(reference + 48_000)
     assert words(ready, code, entry_price=edge) == ""
     said = words(ready, code, entry_price=Paise(edge + 10))
-    assert said == f"entry {edge + 10} is beyond the price protection around the reference {reference}"
+    assert said == f"BUY {edge + 10} is beyond the price protection around the reference {reference}"
     assert words(ready, code, entry_price=Paise(reference - 48_010)) == ""
     selling = {"side": Side.SELL, "entry_price": Paise(reference - 48_010)}
     assert words(ready, code, **selling).endswith(f"around the reference {reference}")

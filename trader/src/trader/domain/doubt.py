@@ -7,7 +7,8 @@ missing: it counts as protection for 5 s at most, then the next attempt goes out
 
 from enum import Enum, auto
 
-from trader.domain.state import Order, Timing, Track
+from trader.domain.state import Order, Track
+from trader.domain.tactics import Timing
 from trader.domain.values import Leg, MachineTime, OrderStatus
 
 

@@ -13,7 +13,7 @@ from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.journal import bracket_of
 from trader.domain.positions import day_profit, portfolio_heat
-from trader.domain.prices import validate_order_price, within_protection
+from trader.domain.prices import validate_order_price
 from trader.domain.profiles import RiskProfile
 from trader.domain.references import reference_price
 from trader.domain.sizing import Sizing, share_of, size_entry
@@ -194,14 +194,16 @@ def _tick_size(case: Case) -> str:
 
 def _freeze_band(case: Case) -> str:
     assert case.instrument is not None
-    for price in (case.intent.entry_price, case.intent.stop_price, case.intent.target_price):
-        problem = validate_order_price(price, case.instrument)
-        if problem:
-            return problem
-    entry, key = case.intent.entry_price, case.intent.instrument
-    reference = reference_price(case.turn, key)
-    if not within_protection(case.intent.side, entry, case.instrument, reference):
-        return f"entry {entry} is beyond the price protection around the reference {reference}"
+    intent, instrument = case.intent, case.instrument
+    problem = (
+        validate_order_price(intent.stop_price, instrument)
+        or validate_order_price(intent.target_price, instrument)
+        or validate_order_price(
+            intent.entry_price, instrument, intent.side, reference_price(case.turn, intent.instrument)
+        )
+    )
+    if problem:
+        return problem
     lot, freeze = case.instrument.lot_size, case.instrument.freeze_quantity
     return f"freeze quantity {freeze} is below one lot of {lot}" if freeze and freeze < lot else ""
 

@@ -44,8 +44,11 @@ def within_protection(side: Side, price: int, instrument: Instrument, reference:
     return (price - reference) * side.sign <= protection_reach(instrument.kind, reference) and reference > 0
 
 
-def validate_order_price(price: int, instrument: Instrument) -> str:
-    """Why the exchange would refuse this price, wherever the market is; empty when it would not."""
+def validate_order_price(price: int, instrument: Instrument, side: Side | None = None, reference: int = 0) -> str:
+    """Why the exchange would refuse this price; empty when it would not.
+
+    Tick and circuit always; with a side also the limit price protection around the reference, which unknown (0) lets nothing pass.
+    """
     if price <= 0:
         return f"price must be above 0, was {price}"
     if price % instrument.tick_size:
@@ -54,6 +57,8 @@ def validate_order_price(price: int, instrument: Instrument) -> str:
         return "the circuit limits of the day are unknown"
     if not within_band(price, instrument):
         return f"price must be within {instrument.lower_circuit}..{instrument.upper_circuit}, was {price}"
+    if side is not None and not within_protection(side, price, instrument, reference):
+        return f"{side} {price} is beyond the price protection around the reference {reference}"
     return ""
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from trader.domain.evolving import quick
-from trader.domain.state import Bracket, Order, Timing, Track
+from trader.domain.state import Bracket, Order, Track
+from trader.domain.tactics import Timing
 from trader.domain.values import Leg, MachineTime, OrderType, Paise, Quantity, Side
 
 
