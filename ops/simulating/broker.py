@@ -142,6 +142,13 @@ class SimulatedBroker:
         )
         return found
 
+    async def with_limits(self, instruments: Sequence[Instrument]) -> tuple[Instrument, ...]:
+        exchange = self._world.exchange
+        now: tuple[Instrument, ...] = await self._read(
+            lambda: tuple(exchange.instruments[each.key] for each in instruments)
+        )
+        return now
+
     async def _read(self, look: Callable[[], Any]) -> Any:
         scheduler, weather = self._world.scheduler, self._process.weather
         reply: asyncio.Future[Any] = self._process.loop.create_future()

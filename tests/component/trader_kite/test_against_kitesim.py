@@ -177,3 +177,13 @@ async def test_market_time_runs_as_the_simulator_says(desk: Desk) -> None:
     machine, market = (readings[-1][each] - readings[0][each] for each in (0, 1))
     assert market / machine == pytest.approx(10, rel=0.2)
     assert desk.clock.age_seconds < 2
+
+
+async def test_limits_that_the_exchange_moved_are_read_again(desk: Desk) -> None:
+    """The circuit limits of this moment, on the same instrument; nothing else of it changes."""
+    nifty = await future_of(desk)
+    async with httpx.AsyncClient(base_url=desk.simulator.url) as http:
+        await http.post("/sim/faults", json={"kind": "band-jump", "instrument": nifty.key, "percent": 0.5})
+    (moved,) = await desk.broker.with_limits([nifty])
+    assert nifty.lower_circuit < moved.lower_circuit < moved.upper_circuit < nifty.upper_circuit
+    assert replace(moved, lower_circuit=nifty.lower_circuit, upper_circuit=nifty.upper_circuit) == nifty

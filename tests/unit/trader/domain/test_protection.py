@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.unit.trader.domain.world import NIFTY, World
+from tests.unit.trader.domain.world import NIFTY, World, nifty
 from trader.domain.brackets import OrderWatcher, held_quantity, on_entry_fill, order_exists
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
-from trader.domain.events import CommitRefused, OrderUpdated
-from trader.domain.values import MILLISECOND, SECOND, Leg, OrderStatus, OrderType, Quantity, Side
+from trader.domain.events import CommitRefused, InstrumentsLoaded, OrderUpdated
+from trader.domain.values import MILLISECOND, SECOND, Leg, OrderStatus, OrderType, Paise, Quantity, Side
 from trader.domain.views import view
 
 
@@ -346,3 +346,15 @@ def test_exits_are_never_larger_than_the_freeze_quantity() -> None:
     assert max(
         order.quantity for order in world.exchange.orders.values() if order.order_id != entry.order_id
     ) <= Quantity(1800)
+
+
+def test_a_band_that_moved_in_behind_the_stop_takes_the_stop_with_it() -> None:
+    """Trigger and limit stand inside the circuit limits that hold now: a stop outside would be refused, and protect nothing."""
+    world = entering()
+    lower = world.order(Leg.ENTRY).price - 200
+    world.feed(InstrumentsLoaded(world.now, world.market_time, (nifty(lower_circuit=Paise(lower)),)))
+
+    fill_entry(world, 65)
+
+    (stop,) = world.placed(Leg.STOP)
+    assert lower <= stop.price <= stop.trigger_price

@@ -196,6 +196,10 @@ class FakeBroker:
         await self._read("instruments")
         return (FUTURE,)
 
+    async def with_limits(self, instruments: Sequence[Instrument]) -> tuple[Instrument, ...]:
+        await self._read("limits")
+        return tuple(instruments)
+
     async def _send(self, operation: str, tag: Tag, permit: Permit) -> None:
         self.gate.check(permit)
         self.sent.append((asyncio.get_running_loop().time(), operation, tag, permit))

@@ -61,6 +61,10 @@ class BudgetedBroker:
         """As the broker's."""
         return await self._broker.instruments(underlyings, kinds)
 
+    async def with_limits(self, instruments: Sequence[Instrument]) -> tuple[Instrument, ...]:
+        """As the broker's."""
+        return await self._broker.with_limits(instruments)
+
     async def _watched(self, call: Coroutine[Any, Any, T]) -> T:
         try:
             return await call

@@ -125,6 +125,9 @@ def _place(turn: Turn, bracket: Bracket, leg: Leg, wanted: int) -> list[Want]:
             PlaceWant(Urgency.PROFIT, bracket, leg, side, OrderType.LIMIT, quantity, price, Paise(0)),
         ]
     level = stop_level(bracket)
+    if instrument:
+        # A band that moved in behind it would have the exchange refuse the stop; nothing trades beyond the band anyway.
+        level = clamp_price(level, instrument)
     limit = _stop_limit(turn, bracket, level)
     return [PlaceWant(Urgency.PROTECT, bracket, leg, side, OrderType.STOP_LIMIT, quantity, limit, level)]
 

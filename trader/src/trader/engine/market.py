@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 2.0
 DAY_CHECK_SECONDS = 1.0
+LIMITS_SECONDS = 5.0
+"""How old the circuit limits may be: exchanges widen and narrow them in the day, and no stream tells."""
 _DAY = 86_400 * SECOND
 _INDIA = (5 * 3600 + 1800) * SECOND
 
@@ -49,15 +51,33 @@ class MarketTask:
             instruments = await self._load(profile)
             self._post(InstrumentsLoaded(self._clock.machine_time(), self._clock.market_time(), tuple(instruments)))
             listening = asyncio.ensure_future(self._listen(instruments))
+            following = asyncio.ensure_future(self._follow_limits(instruments))
             try:
                 while self._day() == day and not self._reload.is_set():
-                    done, _ = await asyncio.wait({listening}, timeout=DAY_CHECK_SECONDS)
+                    done, _ = await asyncio.wait(
+                        {listening, following}, timeout=DAY_CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
                     if done:
-                        listening.result()  # raises what broke it; a stream never ends by itself
+                        done.pop().result()  # raises what broke it; neither ends by itself
                         raise RuntimeError("the feed ended, expected it to reconnect for ever")
             finally:
                 listening.cancel()
-                await asyncio.wait({listening})
+                following.cancel()
+                await asyncio.wait({listening, following})
+
+    async def _follow_limits(self, instruments: Sequence[Instrument]) -> None:
+        """Read the circuit limits again and again; what cannot be read leaves the last ones, and the broker refuses."""
+        known = tuple(instruments)
+        while True:
+            await asyncio.sleep(LIMITS_SECONDS)
+            try:
+                now = await self._broker.with_limits(known)
+            except Outcome as failure:
+                log.warning("limits_unreadable", reason=str(failure), retry_seconds=LIMITS_SECONDS)
+                continue
+            if now != known:
+                known = now
+                self._post(InstrumentsLoaded(self._clock.machine_time(), self._clock.market_time(), known))
 
     async def _load(self, profile: RiskProfile) -> Sequence[Instrument]:
         while True:

@@ -98,6 +98,10 @@ class Broker(Protocol):
 
     async def instruments(self, underlyings: Sequence[str], kinds: Sequence[str]) -> tuple[Instrument, ...]: ...
 
+    async def with_limits(self, instruments: Sequence[Instrument]) -> tuple[Instrument, ...]:
+        """The same instruments with the circuit limits of this moment: the exchange moves them in the day."""
+        ...
+
 
 class BrokerLink(Protocol):
     """What only a leader holds open: a standby has no socket at the broker."""

@@ -6,6 +6,7 @@ the rows that matter.
 """
 
 import csv
+import dataclasses
 import datetime as dt
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -110,8 +111,7 @@ def complete(row: MasterRow, quote: Mapping[str, Any] | None, freeze: FreezeTabl
         raise ValueError(
             f"no freeze quantity of {row.underlying} is known for {on}; add a row to freeze_quantities.yaml"
         )
-    limits = quote or {}
-    return Instrument(
+    found = Instrument(
         key=row.key,
         token=row.token,
         underlying=row.underlying,
@@ -120,6 +120,16 @@ def complete(row: MasterRow, quote: Mapping[str, Any] | None, freeze: FreezeTabl
         tick_size=paise(row.tick_size),
         lot_size=Quantity(row.lot_size),
         freeze_quantity=Quantity(quantity),
-        lower_circuit=paise(limits.get("lower_circuit_limit")),
-        upper_circuit=paise(limits.get("upper_circuit_limit")),
+        lower_circuit=paise(None),
+        upper_circuit=paise(None),
+    )
+    return limited(found, quote or {})
+
+
+def limited(instrument: Instrument, quote: Mapping[str, Any]) -> Instrument:
+    """The instrument with the circuit limits of a quote."""
+    return dataclasses.replace(
+        instrument,
+        lower_circuit=paise(quote.get("lower_circuit_limit")),
+        upper_circuit=paise(quote.get("upper_circuit_limit")),
     )

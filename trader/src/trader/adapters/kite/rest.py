@@ -176,6 +176,17 @@ class KiteRest:
         """Seconds that our wall clock is ahead of the broker's; None before its first answer."""
         return self._orders.clock_skew
 
+    async def with_limits(self, instruments: Sequence[Instrument]) -> tuple[Instrument, ...]:
+        """The circuit limits of this moment; one that the answer lacks keeps what was known.
+
+        Raises:
+            Outcome: see `Broker`.
+        """
+        quotes: dict[str, Any] = {}
+        for start in range(0, len(instruments), QUOTES_A_CALL):
+            quotes |= await self._quotes([each.key for each in instruments[start : start + QUOTES_A_CALL]])
+        return tuple(master.limited(each, quotes[each.key]) if each.key in quotes else each for each in instruments)
+
     async def warm(self) -> None:
         """Open a connection for orders and prove the token before the first order needs them.
 
