@@ -18,7 +18,7 @@ from ops.cluster.docker import Docker, registry_reachable
 from ops.cluster.errors import ClusterError
 from ops.cluster.running import follow
 from ops.images import wheels
-from ops.images.catalogue import BUILD, RECIPES, REPOSITORY, Image
+from ops.images.catalogue import BUILD, RECIPES, REPOSITORY, Image, source_files
 
 _BUILD_SECONDS = 1200
 _PULL_SECONDS = 600
@@ -95,6 +95,7 @@ class _Builder:
             shutil.copytree(third_party, context / "wheels", copy_function=_link)
             (context / "distribution").mkdir()
             own = wheels.distribution(image.distribution, context / "distribution")
+            _add_beside(image, context)
             self._run(image, context, "none", reference, arguments | {"VERSION": own.name.split("-")[1]}, note)
 
     def _run(  # noqa: PLR0917  # one call of one program, in its words
@@ -113,6 +114,18 @@ class _Builder:
         ]
         environment = self.docker.environment()
         follow([*command, *flags, str(context)], environment=environment, timeout_seconds=_BUILD_SECONDS, on_line=note)
+
+
+def _add_beside(image: Image, context: Path) -> None:
+    """Put what else of ours an image carries into its context: wheels in `beside`, folders in `folders`."""
+    for each in image.beside:
+        (made := context / "beside" / each.name).mkdir(parents=True)
+        wheels.distribution(each, made)
+    for folder in image.folders:
+        for source in source_files(folder):
+            target = context / "folders" / source.relative_to(REPOSITORY)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def _pull(docker: Docker, reference: str) -> None:

@@ -28,16 +28,23 @@ class Image:
     distribution: Path | None
     # What the chart takes where images can be pulled; None: it is always built.
     upstream: str | None = None
+    # Further distributions of ours that stand in it, with requirements that the lock of the first covers.
+    beside: tuple[Path, ...] = ()
+    # Folders of this repository that it carries as they are.
+    folders: tuple[Path, ...] = ()
 
     def inputs(self) -> list[Path]:
         """List every file that decides what is in the image, in a fixed order."""
         if self.distribution is None:
             return [self.dockerfile, self.dockerfile.parent / "entrypoint.sh", RECIPES / "collect.sh"]
-        metadata = [self.distribution / name for name in ("pyproject.toml", "requirements.lock", "README.md")]
+        names = ("pyproject.toml", "requirements.lock", "README.md")
+        metadata = [distribution / name for distribution in (self.distribution, *self.beside) for name in names]
         return [
             self.dockerfile,
             *(path for path in metadata if path.exists()),
             *source_files(self.distribution / "src"),
+            *(path for distribution in self.beside for path in source_files(distribution / "src")),
+            *(path for folder in self.folders for path in source_files(folder)),
         ]
 
     def reference(self, base: str, machine: str) -> str:
@@ -55,18 +62,26 @@ def source_files(folder: Path) -> list[Path]:
     )
 
 
-def _ours(name: str, repository: str, folder: str) -> Image:
-    return Image(name, repository, REPOSITORY / folder / "Dockerfile", REPOSITORY / folder)
+def _ours(
+    name: str, repository: str, folder: str, beside: tuple[Path, ...] = (), folders: tuple[Path, ...] = ()
+) -> Image:
+    home = REPOSITORY / folder
+    return Image(name, repository, home / "Dockerfile", home, beside=beside, folders=folders)
 
 
 def _debian(name: str, upstream: str) -> Image:
     return Image(name, f"tradeops/{name}", RECIPES / name / "Dockerfile", None, upstream)
 
 
+# What the Jobs of drills and post-close run: the same image as the traders, so that what is proved is what trades.
+_JOBS = tuple(
+    REPOSITORY / folder for folder in ("ops/drills", "ops/judging", "ops/clients", "ops/postclose", "configs")
+)
+
 # The upstream names are the defaults in the chart's values.yaml; a test holds both equal.
 IMAGES = (
     _ours("operator", "tradeops/session-operator", "operator"),
-    _ours("trader", "tradeops/trader", "trader"),
+    _ours("trader", "tradeops/trader", "trader", beside=(REPOSITORY / "kitesim",), folders=_JOBS),
     _ours("kitesim", "tradeops/kitesim", "kitesim"),
     _debian("postgresql", "postgres:17-bookworm"),
     _debian("redis", "redis:7-bookworm"),

@@ -1,0 +1,6 @@
+"""`python -m ops.drills`."""
+
+from ops.drills.cli import main
+
+if __name__ == "__main__":
+    main()
