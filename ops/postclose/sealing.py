@@ -1,0 +1,212 @@
+"""Seals one day: takes the snapshot and proves it, reads what is to be read, writes the report, and closes the folder."""
+
+import contextlib
+import hashlib
+import json
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from ops.postclose import archive, day, report, snapshot
+from ops.postclose.snapshot import Contents, SnapshotError
+from trader.adapters.kite.credentials import CredentialsMissing, read_credential
+
+SCHEMA: Final = "tradeops.dev/post-close/v1"
+PAGE_SECONDS: Final = 5.0
+ATTEMPTS: Final = 3
+
+
+class NotRunError(Exception):
+    """Something that is needed is missing or does not answer: to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run is told."""
+
+    session: str
+    account: str
+    config_hash: str
+    date: str
+    database_url: str
+    root: Path
+    files: tuple[Path, ...]
+    """Session and profile: kept as they are."""
+    logs: tuple[Path, ...]
+    metrics: tuple[str, ...]
+    drills: tuple[Path, ...]
+    images: tuple[str, ...]
+    git_sha: str
+    credentials: Path
+
+
+class SnapshotMismatchError(Exception):
+    """The snapshot does not come back as it was read."""
+
+
+def seal_day(wanted: Wanted) -> dict[str, Any]:
+    """Seal the day or verify it; what the result says of it.
+
+    Raises:
+        ArchiveDamagedError: it was sealed, and is damaged.
+        SnapshotMismatchError: the snapshot does not restore to what was read; nothing was sealed.
+        NotRunError, SnapshotError, OSError: it could not be done; a later try may.
+    """
+    target = archive.folder_of(wanted.root, wanted.session, wanted.date)
+    if target.exists():
+        return _result(target, archive.verify(target), "Verified")
+    with tempfile.TemporaryDirectory(prefix="postclose-") as made:
+        scratch = Path(made)
+        taken = _snapshot(wanted, scratch)
+        pages, why = _pages(wanted.metrics)
+        figures = replace(
+            day.of_date(snapshot.facts(scratch / archive.SNAPSHOT), wanted.date), denials=day.denials(pages)
+        )
+        records = {archive.SNAPSHOT: scratch / archive.SNAPSHOT}
+        records |= {f"config/{each.name}": each for each in wanted.files}
+        logs = _log_files(wanted.logs)
+        records |= {f"logs/{number:02d}-{each.name}": each for number, each in enumerate(logs, 1)}
+        for number, page in enumerate(pages, 1):
+            kept = scratch / f"metrics-{number}.prom"
+            kept.write_text(page, encoding="utf-8")
+            records[f"metrics/{kept.name}"] = kept
+        made_with = report.Provenance(
+            session=wanted.session,
+            account=wanted.account,
+            config_hash=wanted.config_hash,
+            git_sha=wanted.git_sha,
+            images=wanted.images,
+            token=_token(wanted),
+            snapshot_rows=taken.total,
+            logs=len(logs),
+            drills=_verdicts(wanted.drills),
+            metrics=why,
+        )
+        manifest = _manifest(wanted, taken, figures, made_with)
+        beside = {
+            archive.MANIFEST: json.dumps(manifest, indent=2).encode() + b"\n",
+            "report.html": report.as_html(figures, made_with).encode(),
+            "report.txt": report.as_text(figures, made_with).encode(),
+        }
+        with contextlib.suppress(FileExistsError):  # another run was quicker: then its work is what counts
+            archive.seal(target, beside, records)
+    return _result(target, archive.verify(target), "Archived")
+
+
+def _snapshot(wanted: Wanted, scratch: Path) -> Contents:
+    """Take it, with patience, and prove it."""
+    file = scratch / archive.SNAPSHOT
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            taken = snapshot.take(wanted.database_url, wanted.account, file)
+            break
+        except SnapshotError:
+            if attempt == ATTEMPTS:
+                raise
+            time.sleep(attempt)  # a database that restarts is back in seconds
+    try:
+        snapshot.prove(file, taken, scratch / "restored.db")
+    except SnapshotError as error:
+        raise SnapshotMismatchError(str(error)) from error
+    return taken
+
+
+def _manifest(wanted: Wanted, taken: Contents, figures: day.Day, made: report.Provenance) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "session": wanted.session,
+        "account": wanted.account,
+        "date": wanted.date,
+        "configHash": wanted.config_hash,
+        "files": {each.name: archive.sha256_of(each) for each in wanted.files},
+        "gitSha": wanted.git_sha,
+        "images": list(wanted.images),
+        "trader": version("trading-session-trader"),
+        "snapshot": {"rows": taken.rows, "digests": taken.digests},
+        "token": made.token,
+        "tokenFingerprint": _fingerprint(wanted.credentials),
+        "drills": list(made.drills),
+        "metricsMissing": made.metrics,
+        "day": {
+            "orders": figures.orders,
+            "fills": figures.fills,
+            "rejected": figures.rejected,
+            "profitPaise": figures.profit,
+            "chargesPaise": figures.charges,
+            "denials": sum(figures.denials.values()),
+            "leaderChanges": figures.leader_changes,
+            "kills": len(figures.kills),
+            "incidents": len(figures.incidents),
+            "openPositions": figures.open_positions,
+        },
+        "denials": dict(figures.denials),
+    }
+
+
+def _result(target: Path, manifest: dict[str, Any], word: str) -> dict[str, Any]:
+    return {
+        "result": word,
+        "archive": f"{manifest['session']}/{manifest['date']}",
+        "sha256": archive.sha256_of(target / archive.SUMS),
+        "bytes": archive.size_of(target),
+        "configHash": manifest["configHash"],
+        "snapshot": {"rows": sum(manifest["snapshot"]["rows"].values()), "restored": True},
+        "token": manifest["token"],
+        "day": manifest["day"],
+    }
+
+
+def _pages(urls: tuple[str, ...]) -> tuple[list[str], str]:
+    """The metrics pages, and why some are missing: a trader that is gone takes its counters with it."""
+    pages, missing = [], []
+    for url in urls:
+        try:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"--metrics: must begin with http:// or https://, was {url!r}")
+            with urllib.request.urlopen(url, timeout=PAGE_SECONDS) as answer:
+                pages.append(answer.read().decode())
+        except OSError as error:
+            missing.append(f"{url} does not answer ({type(error).__name__})")
+    return pages, "; ".join(missing) or ("" if urls else "no --metrics was given")
+
+
+def _log_files(paths: tuple[Path, ...]) -> list[Path]:
+    found: list[Path] = []
+    for each in paths:
+        if not each.exists():
+            raise NotRunError(f"--logs: {each} does not exist")
+        found += sorted(each.rglob("*.log")) if each.is_dir() else [each]
+    return found
+
+
+def _verdicts(files: tuple[Path, ...]) -> list[dict[str, Any]]:
+    """Name, verdict and time of each drill; of the whole verdicts, or of lists of them."""
+    found: list[dict[str, Any]] = []
+    for each in files:
+        content = json.loads(each.read_text(encoding="utf-8"))
+        found += content if isinstance(content, list) else [content]
+    return [{name: each.get(name) for name in ("name", "verdict", "endedAt", "configHash")} for each in found]
+
+
+def _token(wanted: Wanted) -> str:
+    """Whether the broker's token is another one than on the day sealed before: Kite's end each morning at six."""
+    fingerprint = _fingerprint(wanted.credentials)
+    if not fingerprint:
+        return "Own: the trader logs itself in"
+    earlier = [each for each in archive.sealed_days(wanted.root, wanted.session) if each.name < wanted.date]
+    if not earlier:
+        return "First: no day was sealed before"
+    before = json.loads((earlier[-1] / archive.MANIFEST).read_text(encoding="utf-8"))["tokenFingerprint"]
+    return f"Rotated since {earlier[-1].name}" if before != fingerprint else f"NOT ROTATED since {earlier[-1].name}"
+
+
+def _fingerprint(credentials: Path) -> str:
+    """Enough of a hash to tell two tokens apart, too little to look one up."""
+    try:
+        return hashlib.sha256(read_credential(credentials / "access_token").encode()).hexdigest()[:12]
+    except CredentialsMissing:
+        return ""

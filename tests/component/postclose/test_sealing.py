@@ -1,0 +1,202 @@
+"""A day is sealed from a real database, proved by restoring it, and never touched again."""
+
+import itertools
+import json
+import sqlite3
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import create_engine, insert, select, text
+
+from ops.postclose.cli import main
+from tests.component.trader.postgres_server import running_server
+from tests.unit.postclose.facts import DATE, INTENT, KILL, OPENED, RELEASED, won
+from trader.adapters.sql.connecting import normalise
+from trader.adapters.sql.migrating import upgrade
+from trader.adapters.sql.tables import audit, journal, kills, leader_epoch
+from trader.engine.records import encode
+
+pytestmark = [pytest.mark.component, pytest.mark.timeout(120)]
+ACCOUNT = "AB1234"
+
+
+@pytest.fixture(scope="module")
+def new_postgresql() -> Iterator[Callable[[], str]]:
+    """Makes an empty PostgreSQL database; returns its URL."""
+    numbers = itertools.count(1)
+    with running_server() as address:
+
+        def make() -> str:
+            name = f"day{next(numbers)}"
+            root = f"postgresql+psycopg://postgres@{address}/postgres"
+            engine = create_engine(root, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.execute(text(f"CREATE DATABASE {name}"))
+            engine.dispose()
+            return f"postgresql://postgres@{address}/{name}"
+
+        yield make
+
+
+def fill(url: str) -> None:
+    """A day of two accounts: ours, and one that must not be in the archive."""
+    upgrade(url)
+    engine = create_engine(normalise(url))
+    with engine.begin() as connection:
+        for account in (ACCOUNT, "ZZ9999"):
+            connection.execute(insert(leader_epoch).values(account=account, epoch=1, holder="pod_uid_nonce"))
+            for batch, fact in enumerate([OPENED, *won(INTENT, 1), KILL, RELEASED], 1):
+                kind, payload = encode(fact)
+                row = {"account": account, "epoch": 1, "batch": batch, "position": 1, "kind": kind, "payload": payload}
+                connection.execute(insert(journal).values(row))
+            kill = {"kill_id": "kill-1a2b", "reason": "manual", "note": "ü", "engaged_by": "api", "market_time": 1}
+            connection.execute(insert(kills).values(account=account, **kill))
+            asked = {"who": "desk", "action": "kill", "outcome": "taken", "detail": "", "address": "", "pod": "p"}
+            connection.execute(insert(audit).values(account=account, **asked))
+    engine.dispose()
+
+
+@dataclass
+class Desk:
+    """A desk that seals its days."""
+
+    folder: Path
+    url: str
+    options: list[str] = field(default_factory=list)
+
+    @property
+    def day(self) -> Path:
+        """The sealed day."""
+        return self.folder / "archive" / "index-intraday" / DATE
+
+    def run(self, *arguments: str, date: str = DATE) -> tuple[int, dict[str, Any], str]:
+        """Exit code, result and what was said."""
+        command = ["run", "--profile", "configs/paper.yaml", "--name", "index-intraday", "--account", ACCOUNT]
+        command += ["--date", date, "--archive", str(self.folder / "archive"), "--database", self.url]
+        command += ["--credentials", str(self.folder / "credentials"), *self.options, *arguments]
+        code, out, said = ask(*command)
+        return code, json.loads(out), said
+
+
+def ask(*command: str) -> tuple[int, str, str]:
+    """Run a command in this process: loading its libraries anew each time would take longer than the work."""
+    ran = CliRunner().invoke(main, command)
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """On SQLite, with a log and a token."""
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    fill(url)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "trader.log").write_text("a line\n")
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "access_token").write_text("monday")
+    return Desk(tmp_path, url, ["--logs", str(tmp_path / "logs")])
+
+
+def test_a_day_of_postgresql_is_restored_into_another_postgresql(
+    tmp_path: Path, new_postgresql: Callable[[], str]
+) -> None:
+    """Row by row the same; what follows goes on counting where the day stopped; a used target is refused."""
+    desk = Desk(tmp_path, new_postgresql())
+    fill(desk.url)
+    code, result, said = desk.run()
+    assert (code, result["result"], result["snapshot"]["restored"]) == (0, "Archived", True), said
+    assert result["day"] == {
+        "orders": 2,
+        "fills": 2,
+        "rejected": 0,
+        "profitPaise": 1_290_000,
+        "chargesPaise": 10_000,
+        "denials": 0,
+        "leaderChanges": 0,
+        "kills": 1,
+        "incidents": 2,
+        "openPositions": 0,
+    }
+    target = new_postgresql()
+    assert ask("restore", str(desk.day), "--database", target)[0] == 0
+    engine = create_engine(normalise(target))
+    with engine.begin() as connection:
+        assert set(connection.execute(select(journal.c.account)).scalars()) == {ACCOUNT}
+        values = {"who": "x", "action": "kill", "outcome": "taken", "detail": "", "address": "", "pod": "p"}
+        connection.execute(insert(audit).values(account=ACCOUNT, **values))  # its number is free
+    engine.dispose()
+    code, _, said = ask("restore", str(desk.day), "--database", target)
+    assert (code, "is not empty" in said) == (2, True)
+
+
+def test_a_second_run_verifies_and_changes_nothing(desk: Desk) -> None:
+    """Idempotent by name: the same bytes at the same time, even when the database went on."""
+    assert desk.run()[1]["result"] == "Archived"
+    before = {each.name: (each.stat().st_mtime_ns, each.read_bytes()) for each in desk.day.iterdir()}
+    with sqlite3.connect(desk.folder / "journal.db") as connection:
+        connection.execute("delete from journal")
+    connection.close()
+    code, result, _ = desk.run()
+    assert (code, result["result"]) == (0, "Verified")
+    assert {each.name: (each.stat().st_mtime_ns, each.read_bytes()) for each in desk.day.iterdir()} == before
+
+
+def test_everything_is_in_it_and_sha256sum_agrees(desk: Desk) -> None:
+    """Snapshot, logs and configuration in the archive; report and manifest beside it."""
+    desk.run("--image", "tradeops/trader@sha256:00", "--git-sha", "a1b2")
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=desk.day, check=True, capture_output=True)
+    with tarfile.open(desk.day / "records.tar.gz") as tar:
+        assert tar.getnames() == ["config/paper.yaml", "logs/01-trader.log", "snapshot.db"]
+    manifest = json.loads((desk.day / "manifest.json").read_text())
+    assert (manifest["gitSha"], manifest["images"]) == ("a1b2", ["tradeops/trader@sha256:00"])
+    assert "monday" not in (desk.day / "manifest.json").read_text()
+    assert "+₹12,900.00" in (desk.day / "report.txt").read_text()
+
+
+@pytest.mark.parametrize("name", ["report.html", "records.tar.gz", "manifest.json", "SHA256SUMS"])
+def test_what_was_changed_afterwards_is_noticed(desk: Desk, name: str) -> None:
+    """Exit code 1, by name, from `run` and from `verify`; and it is not repaired in silence."""
+    desk.run()
+    file = desk.day / name
+    file.write_bytes(file.read_bytes().replace(b"0", b"1", 1))
+    code, result, _ = desk.run()
+    assert (code, result["result"], result["passed"]) == (1, "Failed", False)
+    assert ask("verify", str(desk.day))[0] == 1
+
+
+def test_a_database_that_is_away_is_tried_again_later(desk: Desk) -> None:
+    """Exit code 2, nothing sealed, no password said; the next run seals the day."""
+    url, desk.url = desk.url, "postgresql://trader:secret@127.0.0.1:1/trading"
+    file = desk.folder / "termination"
+    code, result, said = desk.run("--termination-log", str(file))
+    assert (code, result["passed"], desk.day.exists()) == (2, False, False)
+    assert "secret" not in said + json.dumps(result) + file.read_text()
+    assert json.loads(file.read_text())["result"] == "Failed"
+    desk.url = url
+    assert desk.run()[0] == 0
+
+
+def test_a_token_that_was_not_rotated_is_named(desk: Desk) -> None:
+    """Kite's end every morning: the same one twice means that nobody logged in."""
+    assert desk.run(date="2026-11-20")[1]["token"].startswith("First")
+    assert desk.run()[1]["token"] == "NOT ROTATED since 2026-11-20"
+    (desk.folder / "credentials" / "access_token").write_text("tuesday")
+    assert desk.run(date="2026-11-24")[1]["token"] == f"Rotated since {DATE}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--date", "yesterday"], "yesterday"), (["--logs", "/nowhere"], "/nowhere does not exist")],
+)
+def test_bad_input_is_one_message_and_2(desk: Desk, arguments: list[str], message: str) -> None:
+    """Nothing is sealed."""
+    code, _, said = desk.run(*arguments)
+    assert code == 2
+    assert message in said
+    assert "Traceback" not in said
+    assert not desk.day.exists()
