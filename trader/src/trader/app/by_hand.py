@@ -282,6 +282,7 @@ def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Se
         database_url=_database_url(wanted),
         database=wanted.state_directory,
         redis=wanted.state_directory / "redis",
+        notifications=wanted.state_directory / "notifications",
         emergency_directory=wanted.state_directory / "emergency",
         in_cluster=False,
         http_host="127.0.0.1",

@@ -19,6 +19,7 @@ from trader.app.sharing import Sharing
 from trader.app.tables import calendar_years, freeze_checked_on
 from trader.engine.ports import Clock, Refused, StoreAway, TokenDead, Unknown
 
+TOKEN_LINE: Final = "broker token"  # noqa: S105 - a line of the list
 OLDEST_CLOCK_SECONDS: Final = 5.0
 LARGEST_SKEW_SECONDS: Final = 2.0
 """`Date` counts whole seconds, and a reply may take one."""
@@ -88,7 +89,7 @@ def make_checks(
         return _pods(sharing, settings)
 
     return [
-        Check("broker token", token),
+        Check(TOKEN_LINE, token),
         Check("egress address", egress, arming_only=True),
         Check("clock", skew),
         Check("instrument master", instruments),

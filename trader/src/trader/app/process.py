@@ -10,20 +10,23 @@ from typing import Any
 
 import structlog
 
+from trader.adapters.desk_messages import AppriseDesk
 from trader.adapters.kite.clock import KitesimClock
 from trader.adapters.kite.credentials import Token
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import machine_time
 from trader.app import showing
-from trader.app.checks import code_digest
+from trader.app.checks import TOKEN_LINE, code_digest
 from trader.app.collecting import collect_at_rest
 from trader.app.documents import ConfigInvalid
 from trader.app.housekeeping import keep_house
 from trader.app.login import Login, TokenKeeper
+from trader.app.notifying import Notifier, Picture, watch
 from trader.app.observing import time_flattening
 from trader.app.sharing import Sharing
 from trader.app.telemetry import TraderTelemetry
 from trader.app.wiring import Assembled, Doors, Plan, Unready, assemble, is_logged_in_by_a_person
+from trader.domain.calendars import Phase
 from trader.domain.state import EngineState
 from trader.domain.values import KillReason, MarketTime
 from trader.engine.emergency import EmergencyJournal
@@ -123,12 +126,19 @@ class TraderProcess:
                     self.ending = Ending.STOPPED
                     return
                 engine, clock = self.assembled.engine, self.assembled.clock
+                notifier = Notifier(
+                    AppriseDesk(self.chosen.settings.notifications / "urls"),
+                    self.chosen.settings.session.session.name,
+                    time.monotonic,
+                )
                 beside = {
                     asyncio.create_task(collect_at_rest(), name="collector"),
                     asyncio.create_task(time_flattening(engine.snapshot, clock, self.telemetry), name="flattening"),
                     asyncio.create_task(
                         keep_house(engine, self.assembled.store, self.chosen.account), name="housekeeping"
                     ),
+                    asyncio.create_task(watch(self._picture, notifier.tell), name="desk-watch"),
+                    asyncio.create_task(notifier.run(), name="desk"),
                     asyncio.create_task(self._sharing.run(lambda: engine.is_leader, self.state), name="sharing"),
                 }
                 try:
@@ -166,6 +176,21 @@ class TraderProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
         return None
+
+    def _picture(self) -> Picture | None:
+        assembled = self.assembled
+        if assembled is None:
+            return None
+        at = assembled.clock.market_time()
+        lines = {line.name: line for line in assembled.preflight.lines}
+        token = lines.get(TOKEN_LINE)
+        return Picture(
+            snapshot=assembled.engine.snapshot(),
+            market_time=at,
+            is_trading_day=self.chosen.calendar.session_at(at).phase is not Phase.CLOSED,
+            token_problem="" if token is None or token.passed else token.detail,
+            red=tuple(line.name for line in lines.values() if not line.passed),
+        )
 
     def _token_stored(self, token: Token) -> None:
         if self.assembled is not None:

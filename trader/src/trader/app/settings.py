@@ -20,6 +20,7 @@ from trader.engine.leases import LeaseTimes
 CREDENTIALS = Path("/etc/trader/credentials")
 DATABASE = Path("/etc/trader/database")
 REDIS = Path("/etc/trader/redis")
+NOTIFICATIONS = Path("/etc/trader/notifications")
 
 Found = TypeVar("Found")
 DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
@@ -152,6 +153,8 @@ class Settings:
     database: Path
     redis: Path
     """Where `url` may stand; without it the leader's picture is not shared."""
+    notifications: Path
+    """Where `urls` may stand: whom to tell, one Apprise URL a line."""
     emergency_directory: Path
     in_cluster: bool
     http_host: str
@@ -193,6 +196,7 @@ def cluster_settings(session_file: Path, profile_file: Path, host: str, port: in
         database_url=None,
         database=Path(os.environ.get("TRADER_DATABASE", DATABASE)),
         redis=Path(os.environ.get("TRADER_REDIS", REDIS)),
+        notifications=Path(os.environ.get("TRADER_NOTIFICATIONS", NOTIFICATIONS)),
         emergency_directory=Path(os.environ.get("TRADER_EMERGENCY", "/var/lib/trader")),
         in_cluster=True,
         http_host=host,
