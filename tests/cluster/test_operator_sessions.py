@@ -1,137 +1,36 @@
 """The operator on the real cluster: what it makes, what it refuses, how it heals. Its sessions' pods do not start here
 (their image does not exist) unless a test says so, so that each Lease is the test's own to write."""
 
-import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from ops.clients.kubectl import ROOT, Kubectl, KubectlError
+from ops.clients.kubectl import Kubectl, KubectlError
 from ops.clients.session import wait_for
 from session_operator.domain.sessions import read_session
+from tests.cluster.operator_desks import SOON, Desk, Edit, desks_in, manifest, without_sessions
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 NAMESPACE = "operator-tests"
 OTHER = "operator-tests-other"
-SAMPLE = ROOT / "configs" / "samples" / "index-intraday.yaml"
-SECRETS = {
-    "kitesim-credentials": "control_token=none",
-    "trading-db": "url=postgresql://nowhere/none",
-    "trading-redis": "url=redis://nowhere",
-}
-SOON = 20.0
-Edit = Callable[[dict[str, Any]], None]
-
-
-def manifest(name: str, account: str, edit: Edit | None = None) -> dict[str, Any]:
-    """The sample session, with an image that does not exist."""
-    found: dict[str, Any] = yaml.safe_load(SAMPLE.read_text())
-    found["metadata"]["name"] = name
-    found["spec"]["account"]["id"] = account
-    found["spec"]["trader"] = {"image": "does.not.exist/trader:0"}
-    if edit is not None:
-        edit(found)
-    return found
-
-
-class Desk:
-    """A namespace with the Secrets that sessions name."""
-
-    def __init__(self, kubectl: Kubectl) -> None:
-        self.kubectl = kubectl
-
-    def apply(self, name: str, account: str, edit: Edit | None = None) -> str:
-        """Apply a session."""
-        return self.kubectl.apply(yaml.safe_dump(manifest(name, account, edit)))
-
-    def get(self, kind: str, name: str) -> dict[str, Any]:
-        """Read an object."""
-        found: dict[str, Any] = self.kubectl.json("get", kind, name)
-        return found
-
-    def condition(self, name: str, kind: str) -> dict[str, str]:
-        """Read a condition; empty if there is none yet."""
-        status = self.get("tradingsession", name).get("status") or {}
-        return next((each for each in status.get("conditions", []) if each["type"] == kind), {})
-
-    def wait_for_reason(self, name: str, kind: str, reason: str) -> dict[str, str]:
-        """Wait until a condition has that reason."""
-
-        def look() -> dict[str, str] | None:
-            found = self.condition(name, kind)
-            return found if found.get("reason") == reason else None
-
-        return wait_for(f"{kind} {reason}", look, SOON)
-
-    def wait_for_status(self, name: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Wait until the status is as wanted."""
-
-        def look() -> dict[str, Any] | None:
-            found: dict[str, Any] = self.get("tradingsession", name).get("status") or {}
-            return found if holds(found) else None
-
-        return wait_for("the status", look, SOON)
-
-    def lead(self, account: str, pod: str, epoch: int, state: str = "LIVE", **report: Any) -> None:
-        """Write the Lease as a leader would."""
-        numbers = {"openPositions": 1, "workingOrders": 2, "heatPaise": 1_234_500, "dayProfitPaise": -5_050}
-        text = json.dumps(
-            {"config": "", "kill": None, **numbers, "netLiquidationPaise": 10**8, "message": "", **report}
-        )
-        spec = {
-            "holderIdentity": f"{pod}_uid_nonce",
-            "leaseDurationSeconds": 15,
-            "renewTime": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime()),
-        }
-        annotations = {"epoch": str(epoch), "trading-state": state, "report": text}
-        metadata = {"annotations": {f"tradeops.dev/{key}": value for key, value in annotations.items()}}
-        patch = json.dumps({"metadata": metadata, "spec": spec})
-        self.kubectl.run("patch", "lease", f"account-{account.lower()}", "--type", "merge", "-p", patch)
-
-    def reasons(self, name: str) -> list[str]:
-        """List the reasons of a session's events."""
-        selector = f"involvedObject.name={name},involvedObject.kind=TradingSession"
-        return [each["reason"] for each in self.kubectl.json("get", "events", "--field-selector", selector)["items"]]
-
-
-def read_secret(kubectl: Kubectl, name: str, key: str) -> str:
-    """A value of a Secret that stands."""
-    return base64.b64decode(kubectl.json("get", "secret", name)["data"][key]).decode()
-
-
-def secret(name: str, pair: str = "") -> str:
-    """A Secret of the desk, with this `key=value` or the one it usually has."""
-    key, _, value = (pair or SECRETS[name]).partition("=")
-    document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {key: value}}
-    return yaml.safe_dump(document)
 
 
 @pytest.fixture(scope="module")
-def desks(stand: Kubectl) -> Iterator[tuple[Desk, Desk]]:
-    """Two namespaces; gone afterwards, with all that is in them."""
-    found = []
-    for namespace in (NAMESPACE, OTHER):
-        stand.apply(yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
-        found.append(Desk(Kubectl(namespace, stand.kubeconfig, stand.program)))
-        for name in SECRETS:
-            found[-1].kubectl.apply(secret(name))
-    yield found[0], found[1]
-    for namespace in (NAMESPACE, OTHER):
-        stand.run("delete", "namespace", namespace, "--timeout=120s", seconds=130)
+def desks(stand: Kubectl) -> Iterator[tuple[Desk, ...]]:
+    """Two namespaces."""
+    yield from desks_in(stand, NAMESPACE, OTHER)
 
 
 @pytest.fixture
 def desk(desks: tuple[Desk, Desk]) -> Iterator[Desk]:
     """The first namespace; its sessions are deleted after each test."""
     yield desks[0]
-    for each in desks:
-        each.kubectl.run("delete", "tradingsessions", "--all", "--timeout=30s", seconds=40)
-        each.kubectl.run("delete", "leases", "--all", seconds=40)
+    without_sessions(*desks)
 
 
 @pytest.fixture
@@ -264,63 +163,6 @@ def test_what_keeps_pods_from_starting_is_said_on_the_session(desk: Desk) -> Non
         return message if "does.not.exist/trader:0" in message else None
 
     assert wait_for("the reason", look, 60).startswith("noimage-trader-")
-
-
-@pytest.fixture(scope="module")
-def trader_image(stand: Kubectl) -> str:
-    """The stand's own trader image, which the operator runs where a session names none."""
-    (container,) = stand.json("get", "deployment", "-l", "app.kubernetes.io/component=operator")["items"][0]["spec"][
-        "template"
-    ]["spec"]["containers"]
-    return str(next(each["value"] for each in container["env"] if each["name"] == "OPERATOR_TRADER_IMAGE"))
-
-
-WAITING = 90.0
-
-
-def wait_for_words(desk: Desk, name: str, words: str) -> str:
-    """Wait until the Ready condition says this."""
-
-    def look() -> str | None:
-        message = desk.condition(name, "Ready").get("message", "")
-        return message if words in message else None
-
-    return wait_for(f"{words!r} on the session", look, WAITING)
-
-
-def test_a_database_that_cannot_be_reached_is_said_on_the_session(desk: Desk, trader_image: str) -> None:
-    """By both traders, with the Secret that holds its address, and without its password."""
-    desk.kubectl.apply(secret("far-db", "url=postgresql://trader:hunter2@no-such-database.invalid:5432/trading"))
-    desk.apply(
-        "faraway",
-        "DB1234",
-        lambda body: body["spec"].update(
-            trader={"image": trader_image}, storage={"databaseSecretRef": {"name": "far-db"}}
-        ),
-    )
-    message = wait_for_words(desk, "faraway", "the database of key url of Secret far-db does not answer")
-    assert "no-such-database.invalid" in message
-    assert "hunter2" not in json.dumps(desk.get("tradingsession", "faraway")["status"])
-
-
-def test_a_control_token_that_is_refused_is_said_on_the_session(desk: Desk, stand: Kubectl, trader_image: str) -> None:
-    """With the Secret that it stands in, and without the token; a token mended in place is taken without a restart."""
-    desk.kubectl.apply(secret("wrong-token", "control_token=not-the-one"))
-    desk.kubectl.apply(secret("real-db", f"url={read_secret(stand, 'trading-db', 'url')}"))
-
-    def edit(body: dict[str, Any]) -> None:
-        body["spec"].update(trader={"image": trader_image}, storage={"databaseSecretRef": {"name": "real-db"}})
-        body["spec"]["account"]["broker"].update(credentialsSecretRef={"name": "wrong-token"})
-
-    desk.apply("refused-token", "WT1234", edit)
-    message = wait_for_words(desk, "refused-token", "does not accept the control token of key control_token")
-    assert "Secret wrong-token" in message
-    assert "not-the-one" not in json.dumps(desk.get("tradingsession", "refused-token")["status"])
-    desk.kubectl.apply(
-        secret("wrong-token", f"control_token={read_secret(stand, 'kitesim-credentials', 'control_token')}")
-    )
-    # The kubelet refreshes mounted Secrets at its own pace, about a minute.
-    wait_for("Ready", lambda: desk.condition("refused-token", "Ready").get("status") == "True" or None, 180)
 
 
 def test_a_missing_secret_is_named_and_the_session_heals_by_itself(desk: Desk) -> None:
