@@ -14,6 +14,7 @@ from kitesim import __version__, logs
 from kitesim.calendars import load_calendar
 from kitesim.config import SimulatorConfig, control_token, load
 from kitesim.errors import ConfigInvalid
+from kitesim.exchange.charges import load_charges
 from kitesim.faults import load_scenario
 from kitesim.market.feeding import inspect
 from kitesim.server import start
@@ -114,6 +115,7 @@ def check(file: Path) -> None:
         loaded = load(file)
         control_token(loaded)
         load_calendar(loaded.market, loaded.calendar_file)
+        load_charges(loaded.charges.file)
         if loaded.faults_file:
             load_scenario(loaded.faults_file)
         if loaded.replay:

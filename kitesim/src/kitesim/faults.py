@@ -247,7 +247,8 @@ def load_scenario(path: Path) -> list[FaultSpec]:
         for spec in specs:
             re.compile(spec.path), re.compile(spec.instrument)
     except (OSError, yaml.YAMLError, ValidationError, re.error) as error:
-        raise ConfigInvalid(f"faults_file: {path} is no scenario of faults: {error}") from error
+        reason = " ".join(str(error).split())
+        raise ConfigInvalid(f"faults_file: {path} is no scenario of faults: {reason}") from error
     return specs
 
 

@@ -198,6 +198,9 @@ class Simulator:
             "speed": self.clock.speed,
             "market_open": self.calendar.any_open(now),
             "market": self.calendar.mode,
+            "phases": {}
+            if self.calendar.mode == "always-open"
+            else {name: self.calendar.phase(name, now).value for name in self.calendar.sessions},
         }
 
     def _follow_sessions(self, now_ns: int) -> None:

@@ -54,6 +54,19 @@ def test_a_browser_shows_market_book_and_log(
     assert "connecting…" not in page
 
 
+def test_a_browser_shows_why_and_what_hour_it_is(
+    make_exchange: Callable[..., Exchange], chromium: str, tmp_path: Path
+) -> None:
+    """The words of a refusal stand beside the order, and the phase of each session beside the clock."""
+    exchange = make_exchange(market="nse", start="15:21:00", speed=0, funds=1000)
+    kite = exchange.client()
+    kite.place_order("regular", "NSE", "INFY", "BUY", 100, "CNC", "LIMIT", price=1550.0, tag="POOR1")
+    eventually(lambda: kite.orders()[-1]["status"] == "REJECTED")
+    page = seen(chromium, exchange.url, tmp_path)
+    for text in ("REJECTED: Insufficient funds. Required margin is", "NSE-CAS auction, others continuous"):
+        assert text in page
+
+
 def test_what_a_client_wrote_is_text_in_the_page(exchange: Exchange, chromium: str, tmp_path: Path) -> None:
     """A request with markup in its path ends in the log as characters, not as an element."""
     kite = exchange.client()

@@ -86,3 +86,28 @@ def test_a_configuration_is_checked_without_serving(tmp_path: Path) -> None:
     result = run("config", "check", file)
     assert (result.returncode, "speeed: no such field" in result.stderr) == (2, True)
     assert "limits.orders_per_second = 10" in run("config", "fields").stdout
+
+
+def test_config_check_reads_what_the_file_names(tmp_path: Path) -> None:
+    """A recording with a bad row, a calendar and a scenario that are none are refused here, not in the middle of a day."""
+    (tmp_path / "ticks.csv").write_text(
+        "time,instrument,last_price\n1795405503,NSE:INFY,1500\n1795405504,NSE:INFY,cheap\n"
+    )
+    (tmp_path / "calendar.yaml").write_text(
+        "holidays: []\nsessions: {NSE: [{effective: 2026-01-01, open: '15:30', close: '09:15'}]}"
+    )
+    (tmp_path / "faults.yaml").write_text("faults: [{kind: earthquake}]")
+    (tmp_path / "charges.yaml").write_text("rows: [{charge: tip}]")
+    for line, words in (
+        (f"replay: {tmp_path}/ticks.csv", ("ticks.csv, line 3: last_price", "cheap")),
+        (f"calendar_file: {tmp_path}/calendar.yaml", ("calendar.yaml", "ascend")),
+        (f"faults_file: {tmp_path}/faults.yaml", ("faults.yaml", "earthquake")),
+        (f"charges: {{file: {tmp_path}/charges.yaml}}", ("charges.yaml", "tip")),
+    ):
+        file = tmp_path / "kitesim.yaml"
+        file.write_text(line)
+        done = run("config", "check", file)
+        assert done.returncode == 2, (line, done.stderr)
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        for word in words:
+            assert word in done.stderr, (word, done.stderr)

@@ -29,6 +29,7 @@ actions = st.lists(
                 "sliced",
                 "gtt",
                 "convert",
+                "cover",
                 "cancel",
                 "modify",
                 "wait",
@@ -46,10 +47,13 @@ actions = st.lists(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(script=actions)
-def test_order_book_trades_positions_and_cash_agree(script: list[tuple[str, str, str, str, int, int]]) -> None:
-    """Nothing is lost, nothing is counted twice, and nothing fills outside its limit."""
-    floor = Floor(limits={"enabled": False}, strikes=0)
+@given(script=actions, start=st.sampled_from([None, "09:01:00", "15:13:30", "15:29:30"]))
+def test_order_book_trades_positions_and_cash_agree(
+    script: list[tuple[str, str, str, str, int, int]], start: str | None
+) -> None:
+    """Nothing is lost, nothing is counted twice, and nothing fills outside its limit; in and around auctions too."""
+    hours = {} if start is None else {"market": "nse", "start": start, "speed": 240}
+    floor = Floor(limits={"enabled": False}, strikes=0, **hours)
     accounts = {user: floor.add(user) for user in ("AB1234", "CD5678")}
     for user, what, key, side, lots, ticks in script:
         account = accounts[user]
@@ -93,7 +97,7 @@ def act(floor: Floor, account: Account, action: tuple[str, str, str, int, int]) 
             quantity = lots * quote.instrument.lot
             ttl = {"validity": "TTL", "validity_ttl": 1, "price": f"{price / 100:.2f}"}
             floor.place_for(account, side, quantity, key=key, **ttl)
-        case "iceberg" | "sliced" | "convert" | "gtt":
+        case "iceberg" | "sliced" | "convert" | "gtt" | "cover":
             act_at_length(floor, account, action)
         case "SL" | "SL-M":
             stop = {"trigger_price": f"{price / 100:.2f}", "price": f"{price / 100:.2f}", "market_protection": 1}
@@ -115,6 +119,10 @@ def act_at_length(floor: Floor, account: Account, action: tuple[str, str, str, i
             desk.place(account, "iceberg", row | {"quantity": str(4 * instrument.lot), "iceberg_legs": "4"})
         case "sliced":
             desk.place_sliced(account, "regular", row | {"quantity": str(lots * 3 * instrument.lot)})
+        case "cover":
+            stop = floor.quote(key).last + (-1 if side == "BUY" else 1) * abs(ticks) * instrument.tick
+            cover = {"order_type": "MARKET", "market_protection": "-1", "trigger_price": f"{stop / 100:.2f}"}
+            desk.place(account, "co", row | cover | {"product": "MIS", "quantity": str(lots * instrument.lot)})
         case "gtt":
             condition = {"exchange": exchange, "tradingsymbol": symbol, "trigger_values": [price / 100]}
             order = row | {"quantity": str(instrument.lot)}

@@ -5,7 +5,7 @@ import io
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kitesim.calendars import load_calendar
@@ -94,6 +94,7 @@ def test_lots_and_freeze_quantities_are_those_of_the_day(day: date, name: str, l
     assert {row.freeze for row in rows} == {freeze}
 
 
+@settings(deadline=None)
 @given(day=st.dates(date(2020, 1, 1), date(2035, 12, 31)))
 def test_the_master_is_sound_on_any_date(day: date) -> None:
     """Tokens and symbols are unique, expiries are trading days from today on, and a contract keeps its token."""

@@ -144,7 +144,8 @@ def load_charges(path: Path | None = None) -> ChargeTable:
         text = packaged("charges.yaml") if path is None else path.read_text()
         return ChargeTable(_ChargeFile.model_validate(yaml.safe_load(text)).rows)
     except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigInvalid(f"charges.file: {path} is no table of charges: {error}; see data/charges.yaml") from error
+        reason = " ".join(str(error).split())
+        raise ConfigInvalid(f"charges.file: {path} is no table of charges: {reason}; see data/charges.yaml") from error
 
 
 def _rounded(amount: Decimal) -> int:
