@@ -43,6 +43,7 @@ def test_held_is_bought_less_sold() -> None:
     assert held_quantity(long) == position_of(long) == 65
     assert held_quantity(short(130, bought=40)) == 90
     assert position_of(short(130, bought=40)) == -90
+    assert isinstance(position_of(long), int)
     assert held_quantity(bracket(filled(Leg.ENTRY, 130), filled(Leg.STOP, 130), filled(Leg.TARGET, 10))) == -10
     assert held_quantity(bracket()) == 0
 
@@ -102,6 +103,7 @@ def test_the_stop_follows_only_a_trail_that_tightens() -> None:
     assert stop_level(bracket(*stops, target, trail_distance=Paise(1))) == tight
     assert stop_level(bracket(*reversed(stops), target, trail_distance=Paise(1))) == tight
     assert stop_level(bracket(order(Leg.STOP, trigger_price=loose), trail_distance=Paise(1))) == 2_395_000
+    assert stop_level(bracket(order(Leg.STOP, trigger_price=Paise(2_395_001)), trail_distance=Paise(1))) == 2_395_001
     turned = order(Leg.STOP, trigger_price=Paise(0))
     sold: dict[str, Any] = {"side": Side.SELL, "trail_distance": Paise(1)}
     assert stop_level(bracket(turned, trail_distance=Paise(1))) == 2_395_000

@@ -81,6 +81,11 @@ def mastered(**changes: object) -> Change:
     return control(instruments={NIFTY: nifty(**changes)})
 
 
+def unit_lots() -> Change:
+    """An instrument whose lot is one unit: the smallest size there is."""
+    return mastered(lot_size=Quantity(1))
+
+
 @pytest.mark.parametrize("standing", [Standing.EPOCH_ONLY, Standing.LEASE_ONLY, Standing.NONE])
 def test_not_leader(ready: World, standing: Standing) -> None:
     """Each lesser standing is named."""
@@ -269,10 +274,11 @@ def test_per_trade_risk(ready: World) -> None:
     for stop in (2_400_100, 2_401_000):
         said = words(ready, code, stop_price=Paise(stop))
         assert said == f"the stop {stop} does not limit the loss of an entry at 2400100"
-    assert words(ready, code, stop_price=Paise(2_400_090)) == ""
+    assert words(ready, code, stop_price=Paise(2_400_099)) == ""
     lot_risk = 5_000 * 65
     exactly = control(net_liquidation=Paise(lot_risk * 200))
     assert words(ready, code, exactly) == ""
+    assert words(ready, code, control(net_liquidation=Paise(5_000 * 200)), unit_lots()) == ""
     short = control(net_liquidation=Paise(lot_risk * 200 - 1))
     assert words(ready, code, short) == f"one lot risks {lot_risk} paise, {lot_risk - 1} are allowed"
     assert words(ready, code, control(net_liquidation=None)) == f"one lot risks {lot_risk} paise, 0 are allowed"
@@ -286,6 +292,8 @@ def test_heat(ready: World) -> None:
     for liquidation, said in bounds:
         room = evolve(held, control=evolve(held.control, net_liquidation=Paise(liquidation * 50)))
         assert words(ready, GuardCode.HEAT, lambda _, room=room: room) == said  # type: ignore[misc]
+    one_unit = control(net_liquidation=Paise(5_000 * 50))
+    assert words(ready, GuardCode.HEAT, one_unit, unit_lots()) == ""
 
 
 def test_daily_loss(ready: World) -> None:
@@ -366,6 +374,7 @@ def test_slices_leave_room(ready: World) -> None:
     assert case_of(ready, wants_nine).sizing.slices == 5
     assert case_of(ready, control(profile=profile(entry_slices=2))).sizing.slices == 2
     assert case_of(ready, control(profile=profile(entry_slices=1))).sizing.slices == 1
+    assert case_of(ready, control(profile=profile(entry_slices=9, orders_per_second=9))).sizing.slices == 4
     held, _ = holding(ready)
     room = evolve(held, control=evolve(held.control, profile=profile(entry_slices=9)))
     assert case_of(ready, lambda _: room).sizing.slices == 4
