@@ -21,7 +21,6 @@ from trader.domain.values import (
     GuardCode,
     KillReason,
     MachineTime,
-    MarketTime,
     OrderStatus,
     Paise,
     Quantity,
@@ -91,7 +90,6 @@ def test_not_leader(ready: World, standing: Standing) -> None:
     """Each lesser standing is named."""
     said = words(ready, GuardCode.NOT_LEADER, control(standing=standing))
     assert said == f"standing is {standing.value}: only a leader adds risk"
-    assert words(ready, GuardCode.NOT_LEADER) == ""
 
 
 def test_killed(ready: World) -> None:
@@ -365,7 +363,9 @@ def test_what_cannot_be_sized_is_zero(ready: World, change: Change) -> None:
     """Without instrument, profile, funds or lot the size is nothing, never a guess."""
     assert case_of(ready, change).sizing == Sizing(0, 0, 0)
     assert case_of(ready, proposal=intent(stop_price=Paise(2_400_100))).sizing == Sizing(0, 0, 0)
-    assert case_of(ready, proposal=intent(stop_price=Paise(2_400_000))).sizing != Sizing(0, 0, 0)
+    least = case_of(ready, unit_lots(), proposal=intent(stop_price=Paise(2_400_099))).sizing
+    assert least.by_risk == case_of(ready).net_liquidation * 5_000 // 1_000_000
+    assert all(isinstance(bound, int) for bound in (least.by_risk, least.by_heat, least.by_freeze))
 
 
 def test_slices_leave_room(ready: World) -> None:
@@ -395,5 +395,5 @@ def test_the_first_objection_is_told(ready: World) -> None:
 
 def test_times_are_their_own(ready: World) -> None:
     """The case judges by the turn's time, not by the quote's."""
-    later = Turn(ready.state, MachineTime(ready.now + 6 * SECOND), MarketTime(ready.market_time))
+    later = Turn(ready.state, MachineTime(ready.now + 6 * SECOND), ready.market_time)
     assert OBJECTIONS[GuardCode.STALE_DATA](make_case(later, intent())) == "the last quote is 6000 ms old"
