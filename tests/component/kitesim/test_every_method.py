@@ -98,6 +98,7 @@ def user(exchange: Exchange, kite: KiteConnect) -> None:
     assert (profile["email"], profile["broker"]) == (f"{profile['user_id'].lower()}@example.com", "ZERODHA")
     assert kite.margins("equity") == kite.margins()["equity"]
     assert kite.margins("equity")["available"]["cash"] == 50_000_000
+    assert "SPAN is not modelled" in kite.margins("equity")["approximation"]
 
 
 @probe("instruments", "quote", "ohlc", "ltp", "historical_data", "trigger_range")
@@ -188,6 +189,7 @@ def calculators(exchange: Exchange, kite: KiteConnect) -> None:
     order |= {"variety": "regular", "product": "NRML", "order_type": "LIMIT", "price": 24000, "trigger_price": 0}
     (margin,) = kite.order_margins([order])
     assert (margin["total"], margin["span"]) == (margin["exposure"], 0)
+    assert "SPAN is not modelled" in margin["approximation"]
     charges = margin["charges"]
     assert charges["brokerage"] == 20
     assert charges["stamp_duty"] == pytest.approx(24000 * 65 * 0.00002)

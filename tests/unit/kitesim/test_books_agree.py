@@ -194,10 +194,11 @@ def check_ends(order: Order) -> None:
     ticks=st.integers(-60, 60),
     lots=st.integers(1, 27),
     jumps=st.lists(st.integers(-100, 100), max_size=6),
+    start=st.sampled_from([None, "09:05:00", "15:36:00"]),
 )
-def test_no_fill_is_outside_the_limit(side: str, ticks: int, lots: int, jumps: list[int]) -> None:
+def test_no_fill_is_outside_the_limit(side: str, ticks: int, lots: int, jumps: list[int], start: str | None) -> None:
     """However the market jumps, a limit order trades at its limit or better, and for no more than its quantity."""
-    floor = Floor(strikes=0)
+    floor = Floor(strikes=0, **({} if start is None else {"market": "nse", "start": start, "speed": 240}))
     quote = floor.quote()
     limit = quote.last + ticks * 10
     order = floor.place(side, lots * 65, price=f"{limit / 100:.2f}")

@@ -20,6 +20,8 @@ ExerciseChargeOf = Callable[[Position, int], int]
 ChargeOf = Callable[[Order], int]
 """What an order has cost so far, in paise."""
 PositionKey = tuple[int, str]
+# Kite has no such field; every official client passes over what it does not know.
+APPROXIMATION = "kitesim: margin is a share of notional, SPAN is not modelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ class Account:
                 "stock_collateral": 0,
                 "delivery": delivery / 100,
             },
+            "approximation": APPROXIMATION,
         }
 
     def position_rows(self) -> dict[str, list[dict[str, object]]]:

@@ -11,6 +11,7 @@ from aiohttp import web
 from kitesim.clocks import day_of
 from kitesim.errors import InputRefused
 from kitesim.exchange import checks
+from kitesim.exchange.accounts import APPROXIMATION
 from kitesim.exchange.charges import Charges
 from kitesim.limits import RequestClass
 from kitesim.market.quotes import Quote
@@ -94,6 +95,7 @@ def _margin_row(margins: dict[str, int], charges: Charges, asked: Asked | None =
         "leverage": 1 if asked else 0,
         "charges": charges.row(),
         "total": sum(margins.values()) / 100,
+        "approximation": APPROXIMATION,
     }
     return row | {name: paise / 100 for name, paise in margins.items()}
 
