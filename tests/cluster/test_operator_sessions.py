@@ -69,7 +69,27 @@ BAD: dict[str, tuple[Edit, str]] = {
     ),
     "no strategy": (set_spec(strategies=[]), "spec.strategies"),
     "a strategy twice": (set_spec(strategies=[{"name": "a"}, {"name": "a"}]), "Duplicate value"),
-    "two stages": (set_spec(config={"stages": [{"name": "a", "profile": "paper"}] * 2}), "spec.config.stages"),
+    "a stage twice": (set_spec(config={"stages": [{"name": "a", "profile": "paper"}] * 2}), "Duplicate value"),
+    "a profile twice": (
+        set_spec(config={"stages": [{"name": "a", "profile": "paper"}, {"name": "b", "profile": "paper"}]}),
+        "name each profile once",
+    ),
+    "an analysis without a time": (
+        set_spec(config={"stages": [{"name": "a", "profile": "paper", "analysis": [{"slo": "OrderAck"}]}]}),
+        "minimumMarketTime is required",
+    ),
+    "an SLO that nobody knows": (
+        set_spec(
+            config={
+                "stages": [{"name": "a", "profile": "paper", "minimumMarketTime": "1h", "analysis": [{"slo": "Luck"}]}]
+            }
+        ),
+        'Unsupported value: "Luck"',
+    ),
+    "a duration in words": (
+        set_spec(config={"stages": [{"name": "a", "profile": "paper", "minimumMarketTime": "one hour"}]}),
+        "minimumMarketTime",
+    ),
     "a kite with a url": (as_kite, "must be absent with type Kite"),
     "a simulator without": (without_urls, "required with type Kitesim"),
     "release and kill": (set_spec(killSwitch={"engaged": True, "release": "x"}), "release must be empty"),
@@ -88,7 +108,7 @@ def test_bad_input_is_refused_at_once_with_one_clear_message(desk: Desk, case: s
     assert words in str(refusal.value)
 
 
-NOT_OF_THE_MODEL = {"a strategy twice", "a number for a name", "a long name"}
+NOT_OF_THE_MODEL = {"a strategy twice", "a stage twice", "a number for a name", "a long name"}
 
 
 @pytest.mark.parametrize("case", [case for case in BAD if case not in NOT_OF_THE_MODEL])
@@ -181,7 +201,7 @@ def test_a_missing_secret_is_named_and_the_session_heals_by_itself(desk: Desk) -
     desk.kubectl.run("delete", "secret", "late-db")
     desk.wait_for_reason("lacking", "SpecValid", "SecretMissing")
     assert desk.get("statefulset", "lacking-trader")["spec"]["replicas"] == 2
-    assert {"SecretMissing", "SpecAccepted", "ConfigRevisionApplied"} <= set(desk.reasons("lacking"))
+    assert {"SecretMissing", "SpecAccepted", "ConfigPromoted"} <= set(desk.reasons("lacking"))
 
 
 def test_a_profile_that_is_not_there_is_answered_and_pods_keep_theirs(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """Operator and trader import nothing of each other; here both read the same bytes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,16 @@ import pytest
 import yaml
 
 from session_operator.domain import names
+from session_operator.domain.configs import build_plan
 from session_operator.domain.decide import decide
 from session_operator.domain.leadership import read_leadership
+from session_operator.domain.sessions import read_session
 from session_operator.status import Status
-from tests.unit.operator.builders import NOW, TERMS, observed, session, spec
+from tests.unit.operator.builders import NOW, PROFILE, TERMS, observed, session, session_body, spec
 from tests.unit.operator.deciding import applied
 from trader.app.documents import parse
 from trader.app.profiles import Profile, risk_profile
-from trader.app.settings import CREDENTIALS, DATABASE, REDIS, SessionFile
+from trader.app.settings import CREDENTIALS, DATABASE, REDIS, Settings, cluster_settings
 from trader.domain.calendars import AlwaysOpen
 from trader.domain.engine import step
 from trader.domain.events import KillEngaged, StandingChanged
@@ -26,22 +29,53 @@ from trader.engine.reporting import annotations
 ROOT = Path(__file__).parents[2]
 
 
-def config_map(**changes: Any) -> dict[str, str]:
-    """The data of the ConfigMap that the operator would make."""
-    manifests = applied(decide(observed(session=session(spec=spec(**changes))), TERMS, NOW))
-    (data,) = [dict(each["data"]) for each in manifests if each["kind"] == "ConfigMap"]
-    return data
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """What a pod of a session reads from the files that the operator mounts for it."""
+    for name in ("POD_NAME", "POD_UID", "POD_NAMESPACE", "NODE_NAME"):
+        monkeypatch.setenv(name, name.lower())
+
+    def read(**changes: Any) -> Settings:
+        manifests = applied(decide(observed(session=session(spec=spec(**changes))), TERMS, NOW))
+        (workload,) = [each for each in manifests if each["kind"] == "StatefulSet"]
+        pod = workload["spec"]["template"]["spec"]
+        (volume,) = [each for each in pod["volumes"] if each["name"] == "session"]
+        sources = [source["configMap"]["name"] for source in volume["projected"]["sources"]]
+        for each in manifests:
+            if each["kind"] == "ConfigMap" and each["metadata"]["name"] in sources:
+                for name, text in each["data"].items():
+                    (tmp_path / name).write_text(text)
+        return cluster_settings(tmp_path / "session.yaml", tmp_path / "profile.yaml", "0.0.0.0", 8080)
+
+    return read
 
 
-def test_the_trader_reads_every_session_file_that_the_operator_writes() -> None:
-    """Field by field, with the trader's strict model: nothing unknown, nothing missing."""
-    data = config_map()
+def test_the_trader_reads_every_file_that_the_operator_mounts(mounted: Callable[..., Settings]) -> None:
+    """Field by field, with the trader's strict models: nothing unknown, nothing missing."""
+    settings = mounted()
 
-    file = parse(data["session.yaml"], "session.yaml", SessionFile)
-    profile = parse(data["profile.yaml"], "profile.yaml", Profile)
-
+    file = settings.session
     assert (file.account.id, file.lease.name) == ("AB1234", names.lease_name("AB1234"))
-    assert risk_profile(profile).per_trade_risk_ppm > 0
+    assert risk_profile(settings.profile).per_trade_risk_ppm > 0
+    assert not settings.awaits_promotion
+
+
+def test_both_sides_name_a_configuration_alike(mounted: Callable[..., Settings]) -> None:
+    """By the bytes of its profile."""
+    found = read_session(session_body()).spec
+    assert found is not None
+    plan = build_plan(found, {"paper": yaml.safe_load(PROFILE)})
+
+    assert mounted().session.config.hash == plan.final.revision.hash
+
+
+def test_with_a_stage_to_pass_a_pod_waits_for_the_operator_s_word(mounted: Callable[..., Settings]) -> None:
+    """Nothing is stable yet: it boots on the first stage, and takes no new risk with it by itself."""
+    canary = {"name": "canary", "profile": "canary-live", "minimumMarketTime": "1h"}
+
+    settings = mounted(config={"stages": [canary, {"name": "full", "profile": "paper"}]})
+
+    assert (settings.session.config.profile, settings.awaits_promotion) == ("canary-live", True)
 
 
 @pytest.mark.parametrize(

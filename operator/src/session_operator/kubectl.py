@@ -1,4 +1,4 @@
-"""`kubectl tsn`: look at a session, kill it, release a kill.
+"""`kubectl tsn`: look at a session, steer the rollout of its configuration, kill it, release a kill.
 
 A plugin is started by kubectl and so asks kubectl for everything: contexts, credentials of any kind and proxies are as
 the user knows them. Exit codes: 2 for bad input, 1 when the cluster refuses or cannot be reached.
@@ -6,6 +6,7 @@ the user knows them. Exit codes: 2 for bad input, 1 when the cluster refuses or 
 
 import json
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from session_operator.domain.names import GROUP, PLURAL
+from session_operator.domain.names import ANNOTATION_REQUEST, GROUP, PLURAL
+from session_operator.domain.requests import Request, Verb, write_request
 from session_operator.plugin import describe
 
 RESOURCE = f"{PLURAL}.{GROUP}"
@@ -64,6 +66,19 @@ class Kubectl:
         body = json.dumps({"spec": {"killSwitch": kill_switch}})
         self.run("patch", RESOURCE, name, "--type", "merge", "-p", body)
 
+    def annotate(self, name: str, annotation: str, value: str) -> None:
+        """Write one annotation of a session."""
+        body = json.dumps({"metadata": {"annotations": {annotation: value}}})
+        self.run("patch", RESOURCE, name, "--type", "merge", "-p", body)
+
+    def user(self) -> str:
+        """Who the API server takes the user for; empty if it does not say."""
+        try:
+            found = json.loads(self.run("auth", "whoami", "-o", "json"))
+            return str(found["status"]["userInfo"]["username"])
+        except (click.ClickException, ValueError, KeyError):
+            return ""
+
     def wait(self, name: str, seconds: float, is_done: Callable[[Session], bool]) -> Session | None:
         """Read the session until that holds; None if it does not in time."""
         end = time.monotonic() + seconds
@@ -87,7 +102,7 @@ def _kill_of(session: Session) -> dict[str, Any]:
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Path of a kubeconfig.")
 @click.pass_context
 def main(context: click.Context, namespace: str | None, context_name: str | None, kubeconfig: str | None) -> None:
-    """Look at trading sessions, kill them, release kills."""
+    """Look at trading sessions, steer their rollouts, kill them, release kills."""
     given = {"--namespace": namespace, "--context": context_name, "--kubeconfig": kubeconfig}
     context.obj = [f"{flag}={value}" for flag, value in given.items() if value]
 
@@ -153,6 +168,53 @@ def release(context: click.Context, name: str, seconds: float, namespace: str | 
         raise click.ClickException(
             f"kill {standing['id']} still stands after {seconds:g} s; see: kubectl tsn status {name}"
         )
+
+
+def _steering(verb: Verb, words: str) -> None:
+    """Make the command of one verb: an annotation that names the configuration which the user saw."""
+
+    @main.command(verb.value, help=words)
+    @click.argument("name")
+    @click.option("--wait", "seconds", type=click.FloatRange(0), default=30.0, show_default=True, help="Wait for it.")
+    @in_namespace
+    @click.pass_context
+    def command(context: click.Context, name: str, seconds: float, namespace: str | None) -> None:
+        kubectl = _kubectl(context, namespace)
+        rollout = _rollout_of(kubectl.session(name))
+        phase = rollout.get("phase", "no rollout")
+        if phase not in POSSIBLE[verb]:
+            raise BadInput(f"{verb.value} needs a rollout that is {' or '.join(POSSIBLE[verb])}; {name}: {phase}")
+        request = Request(secrets.token_hex(8), verb, rollout["revision"], kubectl.user())
+        kubectl.annotate(name, ANNOTATION_REQUEST, write_request(request))
+        click.echo(f"{verb.value} of configuration {request.revision} asked for")
+        if seconds == 0:
+            return
+
+        def is_done(session: Session) -> bool:
+            return _rollout_of(session).get("handledRequest") == request.id
+
+        done = kubectl.wait(name, seconds, is_done)
+        if done is None:
+            raise click.ClickException(f"the operator did not take it within {seconds:g} s; is it running?")
+        after = _rollout_of(done)
+        click.echo(f"{after['phase']} ({after['reason']}), stage {after['stage']}: {after.get('message', '')}")
+
+
+def _rollout_of(session: Session) -> dict[str, Any]:
+    found: dict[str, Any] = (session.get("status") or {}).get("rollout") or {}
+    return found
+
+
+POSSIBLE = {
+    Verb.PROMOTE: ("Progressing", "Paused"),
+    Verb.ABORT: ("Progressing", "Paused", "Halted"),
+    Verb.PAUSE: ("Progressing",),
+    Verb.RESUME: ("Paused", "Halted", "RolledBack"),
+}
+_steering(Verb.PROMOTE, "Let the configuration go on to its next stage now, whatever its analysis says.")
+_steering(Verb.ABORT, "Go back to the stable configuration; with none yet, take no new risk.")
+_steering(Verb.PAUSE, "Stay in this stage until resumed; a failed analysis still rolls back.")
+_steering(Verb.RESUME, "Go on after a pause, or try again what failed or was aborted.")
 
 
 if __name__ == "__main__":

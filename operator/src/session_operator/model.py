@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from session_operator.rules import Part, Rule
-
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+from session_operator.rules import DNS_LABEL, Part, Rule
+from session_operator.stages import Configuration
 
 
 class Mode(StrEnum):
@@ -272,28 +271,6 @@ class Strategy(Part):
         default={},
         description="The strategy's own parameters; the trader checks them and says what is wrong.",
         json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
-    )
-
-
-class Stage(Part):
-    """One stage of a configuration: which profile of risk limits holds."""
-
-    name: str = Field(pattern=DNS_LABEL, max_length=63, description="Name of the stage, such as full.")
-    profile: str = Field(
-        pattern=DNS_LABEL,
-        max_length=63,
-        description=(
-            "Profile of risk limits: a key of the operator's profiles ConfigMap "
-            "(canary-live is its key canary_live.yaml)."
-        ),
-    )
-
-
-class Configuration(Part):
-    """Which risk limits hold."""
-
-    stages: list[Stage] = Field(
-        min_length=1, max_length=1, description="The stages of a configuration; exactly one for now."
     )
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from session_operator.domain.money import grouped
 
 COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
+OUTCOMES = {"Success": "green", "Failure": "bold red", "Inconclusive": "yellow", "Error": "yellow"}
 PHASES = {"Live": "green", "Halted": "red", "Invalid": "red", "Reducing": "yellow", "Suspended": "yellow"}
 
 
@@ -21,11 +22,10 @@ def _facts(session: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("account", f"{spec['account']['id']} at {spec['account']['broker']['type']}"),
         ("mode", spec.get("mode", "Paper") + (", suspended" if spec.get("suspend") else "")),
         ("leader", f"{leader['holder']}, epoch {epoch}, since {leader['since']}" if leader else "nobody"),
-        (
-            "configuration",
-            f"{config.get('profile', '?')} {config.get('stable') or config.get('desired') or ''}".strip(),
-        ),
+        ("configuration", _configuration(config)),
     ]
+    if status.get("rollout"):
+        found.append(("rollout", _rollout(status["rollout"])))
     if report:
         found += [
             ("positions", f"{report['openPositions']} open, {report['workingOrders']} orders working"),
@@ -33,6 +33,40 @@ def _facts(session: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("profit today", f"₹{grouped(report['dayProfitRupees'])}"),
         ]
     return found
+
+
+def _configuration(config: Mapping[str, Any]) -> str:
+    """Say what holds, and what it falls back to."""
+    if not config:
+        return "?"
+    stable, candidate = config.get("stable"), config.get("candidate")
+    stage = f" in stage {config['stage']}" if config.get("stage") not in (None, "stable") else ""
+    known = f"stable {stable}" if stable else "nothing stable yet"
+    return f"{config.get('profile', '?')}{stage}, {known}" + (f", wanted {candidate}" if candidate != stable else "")
+
+
+def _rollout(rollout: Mapping[str, Any]) -> str:
+    """Say where the rollout stands, in one line."""
+    step = f"stage {rollout['stage']} ({rollout['step']} of {rollout['steps']})"
+    seen = ""
+    if rollout["phase"] in ("Progressing", "Paused"):
+        traded = rollout.get("marketSeconds", 0) - rollout.get("soakFromSeconds", 0)
+        seen = f", {_duration(traded)} traded, {rollout.get('orders', 0)} orders"
+    return f"{rollout['revision']} {rollout['phase']} ({rollout['reason']}), {step}{seen}"
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(max(0, seconds), 3600)
+    return f"{hours} h {rest // 60:02d} min" if hours else f"{rest // 60} min {rest % 60:02d} s"
+
+
+def _analysis(rollout: Mapping[str, Any]) -> Table:
+    """Show each check of the stage, with its figures."""
+    table = Table.grid(padding=(0, 2))
+    for each in rollout.get("analysis") or ():
+        outcome = Text(each["outcome"], style=OUTCOMES.get(each["outcome"], ""))
+        table.add_row(Text(each["slo"]), outcome, Text(each.get("message", "")))
+    return table
 
 
 def describe(session: Mapping[str, Any]) -> Group:
@@ -50,6 +84,12 @@ def describe(session: Mapping[str, Any]) -> Group:
         state = Text(each["status"], style=COLOURS.get(each["status"], ""))
         conditions.add_row(Text(each["type"]), state, Text(each["reason"]), Text(each["message"]))
     parts: list[Any] = [head, facts]
+    rollout = status.get("rollout") or {}
+    if rollout.get("phase") in ("Progressing", "Paused", "Halted", "RolledBack"):
+        style = "yellow" if rollout["phase"] in ("Progressing", "Paused") else "bold red"
+        parts.append(Text(rollout.get("message", ""), style=style))
+        if rollout.get("analysis"):
+            parts += [Text(""), _analysis(rollout)]
     kill = status.get("kill")
     if kill:
         flat = f"flat since {kill['flatAt']}" if kill.get("flatAt") else "not flat yet"

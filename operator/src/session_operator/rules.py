@@ -5,6 +5,7 @@ operator reads a session: an object stored under an older CRD, or past a weaker 
 A test on a real API server proves that both sides answer alike.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,6 +13,19 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validato
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DURATION = r"^([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?$"
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def seconds_of(duration: str) -> int:
+    """Read a duration of the spec: `1h30m` is 5400."""
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        raise ValueError(f"must be hours, minutes and seconds such as 1h30m, was {duration!r}")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 class Rule(NamedTuple):

@@ -5,7 +5,7 @@ Rapid numbers (heat, profit) are refreshed at a slow pace; their live values are
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,9 @@ class ConditionType(StrEnum):
     READY = "Ready"
     LEADER_ELECTED = "LeaderElected"
     CONFIG_SYNCED = "ConfigSynced"
+    ROLLOUT_COMPLETE = "RolloutComplete"
+    ANALYSIS_HEALTHY = "AnalysisHealthy"
+    LIVE_ALLOWED = "LiveAllowed"
     SPEC_VALID = "SpecValid"
 
 
@@ -37,13 +40,32 @@ class Phase(StrEnum):
     SUSPENDED = "Suspended"
 
 
+class RolloutPhase(StrEnum):
+    """How far a configuration is on its way through its stages."""
+
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    COMPLETE = "Complete"
+    ROLLED_BACK = "RolledBack"
+    HALTED = "Halted"
+
+
+class Outcome(StrEnum):
+    """What an analysis says. No data is inconclusive, an unreachable trader is an error; neither is a failure."""
+
+    SUCCESS = "Success"
+    FAILURE = "Failure"
+    INCONCLUSIVE = "Inconclusive"
+    ERROR = "Error"
+
+
 ConditionStatus = Literal["True", "False", "Unknown"]
 
 
 class Condition(Part):
     """One condition, as Kubernetes' API conventions have it."""
 
-    type: ConditionType = Field(description="Ready, LeaderElected, ConfigSynced or SpecValid.")
+    type: ConditionType = Field(description="Which condition; Ready sums the others up.")
     status: ConditionStatus = Field(description="True, False or Unknown.")
     reason: str = Field(
         min_length=1, max_length=1024, pattern=r"^[A-Z][A-Za-z0-9]*$", description="One word for programs: why."
@@ -79,18 +101,91 @@ class ActiveConfig(Part):
 
 
 class ConfigStatus(Part):
-    """Which configuration is wanted and which one runs."""
+    """Which configurations there are: NAME-config-HASH holds each, by the first ten characters of its hash."""
 
-    desired: str | None = Field(
-        default=None, description="First ten characters of the hash that the spec asks for: NAME-config-HASH holds it."
+    stable: str | None = Field(
+        default=None, description="The one that earned its place: pods boot on it, and a failed rollout returns to it."
     )
-    stable: str | None = Field(default=None, description="The last one that the leader reported to run.")
-    profile: str | None = Field(default=None, description="Profile of risk limits in the desired configuration.")
+    candidate: str | None = Field(default=None, description="The one that the spec asks for: its last stage.")
+    stage: str | None = Field(default=None, description="The stage that holds for the leader now.")
+    profile: str | None = Field(default=None, description="Profile of risk limits that holds for the leader now.")
     active: list[ActiveConfig] = Field(
         default=[],
-        description="Which configuration each pod runs.",
+        description="Which configuration each pod runs, by its own word.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["pod"]},
     )
+    failed: list[Annotated[str, Field(description="Revision of a configuration.")]] = Field(
+        default=[],
+        description="Configurations (status.rollout.revision) that failed or were aborted: never tried again unasked.",
+    )
+
+
+class Analysis(Part):
+    """What one check of the stage says."""
+
+    slo: str = Field(description="OrderAck, Duplicates, Orphans or KillFlatten.")
+    outcome: Outcome = Field(description="Success, Failure, Inconclusive (no data) or Error (no answer).")
+    message: str = Field(default="", description="The figure, its bound and its samples.")
+
+
+class KillSample(Part):
+    """The slowest kill of the last trading day that had one: what KillFlatten is judged by."""
+
+    trading_date: str = Field(description="The trading day.")
+    seconds: str = Field(description="From the kill's arrival until the book proved flat, in seconds.")
+    samples: int = Field(ge=1, description="How many kills that day had.", json_schema_extra={"format": "int64"})
+
+
+class Rollout(Part):
+    """How far the wanted configuration is on its way through its stages."""
+
+    revision: str = Field(description="First ten characters of the hash over all its stages.")
+    phase: RolloutPhase = Field(description="Progressing, Paused, Complete, RolledBack or Halted.")
+    reason: str = Field(description="One word: why.")
+    stage: str = Field(description="The stage that it has reached.")
+    step: int = Field(ge=1, description="Number of that stage, from 1.", json_schema_extra={"format": "int64"})
+    steps: int = Field(ge=1, description="How many stages there are.", json_schema_extra={"format": "int64"})
+    attempt: int = Field(
+        default=1, ge=1, description="How often it was begun anew.", json_schema_extra={"format": "int64"}
+    )
+    message: str = Field(default="", description="The same for people: what it waits for, or why it ended.")
+    epoch: int | None = Field(
+        default=None,
+        ge=0,
+        description="The leadership under which the stage is observed; another one pauses the rollout.",
+        json_schema_extra={"format": "int64"},
+    )
+    started_at: str = Field(description="When it began.", json_schema_extra={"format": "date-time"})
+    stage_since: str = Field(description="When this stage began.", json_schema_extra={"format": "date-time"})
+    soak_from_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Market seconds that do not count: traded before the rollout was last resumed.",
+        json_schema_extra={"format": "int64"},
+    )
+    market_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Market seconds traded under this stage and leadership.",
+        json_schema_extra={"format": "int64"},
+    )
+    orders: int = Field(
+        default=0,
+        ge=0,
+        description="Orders accepted under this stage and leadership.",
+        json_schema_extra={"format": "int64"},
+    )
+    analysis: list[Analysis] = Field(
+        default=[],
+        description="What each check of the stage says now.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["slo"]},
+    )
+    silent_since: str | None = Field(
+        default=None,
+        description="Since when the leader does not answer for this stage.",
+        json_schema_extra={"format": "date-time"},
+    )
+    handled_request: str | None = Field(default=None, description="Id of the last request that was carried out.")
 
 
 class Kill(Part):
@@ -123,7 +218,10 @@ class Status(Part):
     message: str | None = Field(default=None, description="What keeps the session from trading; empty if nothing does.")
     conditions: list[Condition] = Field(
         default=[],
-        description="Ready, LeaderElected, ConfigSynced and SpecValid.",
+        description=(
+            "Ready, LeaderElected, ConfigSynced, RolloutComplete, AnalysisHealthy, LiveAllowed and SpecValid. Traders "
+            "take new risk in mode Live only while LiveAllowed is True."
+        ),
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     ready_traders: int | None = Field(default=None, ge=0, description="Trader pods that are ready, of two.")
@@ -137,6 +235,8 @@ class Status(Part):
         description="The last epoch seen of any leader; a new leader's is higher.",
         json_schema_extra={"format": "int64"},
     )
-    config: ConfigStatus | None = Field(default=None, description="Which configuration is wanted and which one runs.")
+    config: ConfigStatus | None = Field(default=None, description="Which configurations there are, and who runs which.")
+    rollout: Rollout | None = Field(default=None, description="How far the wanted configuration is through its stages.")
+    kill_sample: KillSample | None = Field(default=None, description="What KillFlatten is judged by.")
     kill: Kill | None = Field(default=None, description="The kill that stands, if one does.")
     report: Report | None = Field(default=None, description="Numbers of the leader.")

@@ -118,6 +118,23 @@ def session(generation: int, **spec: Any) -> dict[str, Any]:
     return {"metadata": metadata, "spec": {"mode": "Live", **spec}}
 
 
+@pytest.mark.parametrize(
+    ("conditions", "is_live"),
+    [
+        (None, False),
+        ([{"type": "Ready", "status": "True"}], False),
+        ([{"type": "LiveAllowed", "status": "Unknown"}], False),
+        ([{"type": "LiveAllowed", "status": "False"}], False),
+        ([{"type": "Ready", "status": "False"}, {"type": "LiveAllowed", "status": "True"}], True),
+    ],
+)
+def test_mode_live_needs_the_operator_s_word(conditions: list[dict[str, str]] | None, is_live: bool) -> None:
+    """Silence is no permission; mode Paper stays what it is."""
+    body = session(3) | ({"status": {"conditions": conditions}} if conditions is not None else {})
+    assert wishes(body, needs_permission=True).live is is_live
+    assert not wishes(body | {"spec": {"mode": "Paper"}}, needs_permission=True).live
+
+
 def test_the_session_s_wishes_are_read_as_they_stand() -> None:
     """Absent parts mean their defaults; a deletion is a wish to reduce."""
     plain = wishes(session(3))

@@ -24,7 +24,6 @@ broker: {type: Kitesim, url: "http://127.0.0.1:1", streamURL: "ws://127.0.0.1:1"
 lease: {name: account-ab1234, durationSeconds: 15, renewDeadlineSeconds: 8, retryPeriodSeconds: 2}
 calendar: {exchange: AlwaysOpen, timezone: Asia/Kolkata}
 strategies: [{name: opening-range-breakout, parameters: {}}]
-config: {stage: full, profile: paper, hash: 3f00}
 """
 # An API server that nobody serves: enough to connect to, nothing is asked of it before the rest is there.
 KUBECONFIG = """

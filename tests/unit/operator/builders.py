@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from session_operator.app.schemas import profile_validator
-from session_operator.domain.actions import Emit
+from session_operator.domain.actions import Configure, Emit
 from session_operator.domain.decide import Terms
 from session_operator.domain.names import FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_NAME, LABEL_SESSION
 from session_operator.domain.observed import Observed, SecretFacts
 from session_operator.domain.profiles import ProfileSource
+from session_operator.domain.reports import TraderReport
 from session_operator.domain.sessions import Session, read_session
 from session_operator.engine.worlds import Key, Reference, World, reference_of
 from session_operator.errors import ApiError, ApiNotFoundError
@@ -107,7 +108,7 @@ def secret_body(name: str, values: Mapping[str, str], namespace: str = "desk") -
 
 
 def pod_body(
-    name: str, *, config_hash: str = "", is_ready: bool = True, session_name: str = "index", address: str = ""
+    name: str, *, session_file: str = "", is_ready: bool = True, session_name: str = "index", address: str = ""
 ) -> dict[str, Any]:
     """A trader pod as the API server returns it; one with an address runs."""
     labels = {LABEL_SESSION: session_name}
@@ -119,7 +120,7 @@ def pod_body(
             "name": name,
             "namespace": "desk",
             "labels": labels,
-            "annotations": {"tradeops.dev/config": config_hash},
+            "annotations": {"tradeops.dev/session-file": session_file},
         },
         "status": {"conditions": conditions}
         | ({"podIP": address, "containerStatuses": [{"state": {"running": {}}}]} if address else {}),
@@ -204,6 +205,17 @@ class StillClock:
     def now_precise(self) -> str:
         """The same moment."""
         return NOW
+
+
+class SilentTraders:
+    """Traders that answer nothing."""
+
+    async def report(self, address: str) -> TraderReport | None:
+        """Nothing."""
+
+    async def configure(self, order: Configure) -> str:
+        """No answer."""
+        return "no answer"
 
 
 class NoMeasures:

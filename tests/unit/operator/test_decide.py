@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from session_operator.domain.actions import Apply, WriteStatus
-from session_operator.domain.observed import Child, Rival, SecretFacts
+from session_operator.domain.configs import hash_of
+from session_operator.domain.names import config_name
+from session_operator.domain.observed import Child, Rival, SecretFacts, child_of
 from session_operator.domain.sessions import Session, read_session
 from tests.unit.operator import builders
 from tests.unit.operator.builders import FACTS, PROFILE, foreign, observed, orphan, session, spec
-from tests.unit.operator.deciding import applied, condition, look, performed, running, status, told
+from tests.unit.operator.deciding import applied, condition, look, performed, running, settled, status, told
 
 ALL_CHILDREN = {
     "ConfigMap",
@@ -29,7 +31,7 @@ def test_a_new_session_gets_everything_at_once() -> None:
     decision = look(observed())
     assert {manifest["kind"] for manifest in applied(decision)} == ALL_CHILDREN
     assert all(action.is_new for action in decision.actions if isinstance(action, Apply))
-    assert told(decision) == ["ConfigRevisionApplied"]
+    assert told(decision) == ["RolloutComplete", "ConfigPromoted"]
 
 
 def test_every_child_belongs_to_the_session() -> None:
@@ -64,6 +66,9 @@ def test_a_running_pair_is_ready() -> None:
         "Ready": "True",
         "LeaderElected": "True",
         "ConfigSynced": "True",
+        "RolloutComplete": "True",
+        "AnalysisHealthy": "Unknown",
+        "LiveAllowed": "True",
         "SpecValid": "True",
     }
     assert status(decision)["phase"] == "Live"
@@ -151,21 +156,28 @@ def test_pods_keep_their_last_good_configuration() -> None:
     assert status(decision)["config"]["stable"] is not None
 
 
-def test_a_changed_profile_makes_a_new_revision_and_rolls() -> None:
-    """The old ConfigMap is not touched, the pod template changes by one annotation and one name."""
-    seen = running()
-    decision = look(dataclasses.replace(seen, profiles={"paper.yaml": PROFILE.replace("0.005", "0.004")}))
-    kinds = [manifest["kind"] for manifest in applied(decision)]
-    assert kinds == ["ConfigMap", "StatefulSet"]
-    assert condition(decision, "ConfigSynced")["reason"] == "Rolling"
-    assert "ConfigRevisionApplied" in told(decision)
+def test_a_changed_profile_makes_a_new_revision_and_restarts_nobody() -> None:
+    """The old ConfigMap is not touched, the pointer moves, and the pod template stays as it is."""
+    seen = settled(running())
+    changed = dataclasses.replace(seen, profiles={"paper.yaml": PROFILE.replace("0.005", "0.004")})
+    decision = look(changed)
+    assert {child_of(each) for each in applied(decision)} == {
+        Child("ConfigMap", config_name("index", status(decision)["config"]["candidate"])),
+        Child("ConfigMap", "index-config"),
+    }
+    assert "ConfigPromoted" in told(decision)
+    after = settled(changed)
+    assert {each.in_force for each in after.reports.values()} == {
+        hash_of(after.children[Child("ConfigMap", "index-config")]["data"]["profile.yaml"])
+    }
 
 
 def test_the_layout_of_a_profile_is_not_its_content() -> None:
     """A comment or another order of keys rolls nothing."""
+    seen = settled(running())
     lines = PROFILE.strip().splitlines()
     again = "# the same\n" + "\n".join(reversed(lines))
-    assert applied(look(dataclasses.replace(running(), profiles={"paper.yaml": again}))) == []
+    assert applied(look(dataclasses.replace(seen, profiles={"paper.yaml": again}))) == []
 
 
 @pytest.mark.parametrize("change", [{"mode": "Paper"}, {"suspend": True}, {"killSwitch": {"engaged": True}}])

@@ -12,7 +12,7 @@ from session_operator.domain.names import config_name
 from session_operator.domain.observed import Child, Observed
 from tests.unit.operator import builders
 from tests.unit.operator.builders import FACTS, NOW, TERMS, observed, session, spec
-from tests.unit.operator.deciding import condition, look, performed, running, status, told
+from tests.unit.operator.deciding import condition, look, performed, running, settled, status, told
 
 
 def test_a_silent_lease_has_no_leader() -> None:
@@ -129,11 +129,9 @@ def test_a_new_leader_s_empty_report_releases_no_kill() -> None:
 
 def test_rapid_numbers_are_written_at_a_slow_pace() -> None:
     """A status that differs in them alone waits."""
-    seen = running()
-    seen = performed(seen, look(seen))
-    wanted = status(look(dataclasses.replace(running(), session=session())))["config"]["desired"]
-    moved = running(report=builders.report(config=wanted, dayProfitPaise=99))
-    moved = dataclasses.replace(moved, session=seen.session)
+    seen = settled(running())
+    moved = running(report=builders.report(dayProfitPaise=99))
+    moved = dataclasses.replace(moved, session=seen.session, reports=seen.reports)
     assert look(dataclasses.replace(moved, status_age_seconds=3.0)).actions == ()
     assert len(look(dataclasses.replace(moved, status_age_seconds=11.0)).actions) == 1
 
@@ -176,7 +174,11 @@ def test_a_transition_time_moves_only_with_the_status() -> None:
 
 def old_configs(seen: Observed, numbers: Iterable[int]) -> Observed:
     """Add configurations of before."""
-    (template,) = [each for child, each in seen.children.items() if child.kind == "ConfigMap"]
+    (template,) = [
+        each
+        for child, each in seen.children.items()
+        if child.kind == "ConfigMap" and each["metadata"]["labels"]["app.kubernetes.io/component"] == "config"
+    ]
     children = dict(seen.children)
     for number in numbers:
         name = f"index-config-{number:010d}"
@@ -196,8 +198,8 @@ def test_a_short_history_of_configurations_is_kept() -> None:
 def test_a_configuration_that_a_pod_runs_is_kept() -> None:
     """However old it is."""
     seen = old_configs(running(), range(1, 9))
-    late = dataclasses.replace(seen.pods[1], config_hash=f"{1:010d}ffff")
-    decision = look(dataclasses.replace(seen, pods=(seen.pods[0], late)))
+    late = dataclasses.replace(seen.reports["index-trader-1"], in_force=f"{1:010d}ffff")
+    decision = look(dataclasses.replace(seen, reports={**seen.reports, "index-trader-1": late}))
     names = [action.name for action in decision.actions if isinstance(action, Delete)]
     assert config_name("index", f"{1:010d}") not in names
 

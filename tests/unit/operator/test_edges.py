@@ -19,6 +19,7 @@ from session_operator.app.settings import read_settings
 from session_operator.domain.facts import read_pod, read_secret
 from session_operator.domain.money import as_rupees, grouped
 from session_operator.domain.profiles import ProfileSource, read_profile
+from session_operator.domain.requests import Verb, read_request
 from session_operator.errors import SettingsError
 from session_operator.kinds import WATCHED
 from session_operator.kubectl import main as plugin_main
@@ -185,6 +186,35 @@ def test_the_plugin_shows_what_goes_on() -> None:
         assert words in text
 
 
+ROLLOUT = {
+    "revision": "0123456789",
+    "phase": "Paused",
+    "reason": "Inconclusive",
+    "stage": "canary",
+    "step": 1,
+    "steps": 2,
+    "attempt": 1,
+    "message": "stage canary has no answer",
+    "marketSeconds": 5400,
+    "soakFromSeconds": 600,
+    "orders": 4,
+    "analysis": [{"slo": "OrderAck", "outcome": "Inconclusive", "message": "4 of 5 samples"}],
+}
+
+
+def test_the_plugin_shows_where_a_rollout_stands() -> None:
+    """Stage, what was traded, and each check with its figures."""
+    config = {"stable": "abc", "candidate": "def", "stage": "canary", "profile": "canary-live"}
+    text = shown(session_body(status=STATUS | {"config": config, "rollout": ROLLOUT}))
+    for words in (
+        "canary-live in stage canary, stable abc, wanted def",
+        "0123456789 Paused (Inconclusive), stage canary (1 of 2), 1 h 20 min traded, 4 orders",
+        "stage canary has no answer",
+        "4 of 5 samples",
+    ):
+        assert words in text
+
+
 def test_the_plugin_shows_a_session_that_nobody_has_looked_at() -> None:
     """Nothing is there yet."""
     assert "nobody" in shown(session_body())
@@ -222,9 +252,41 @@ def test_releasing_names_the_kill_that_stands(kubectl: Path) -> None:
     assert '"release": "k-1"' in (kubectl / "asked").read_text()
 
 
+def test_a_request_names_the_configuration_that_was_seen(kubectl: Path) -> None:
+    """So that it never touches a newer one."""
+    (kubectl / "answer").write_text(json.dumps(session_body(status={"rollout": ROLLOUT})))
+    result = CliRunner().invoke(plugin_main, ["promote", "index", "--wait", "0"])
+    assert result.exit_code == 0, result.output
+    (line,) = [each for each in (kubectl / "asked").read_text().splitlines() if "patch" in each]
+    annotations = json.loads(line.partition(" -p ")[2])["metadata"]["annotations"]
+    request = read_request(annotations["tradeops.dev/rollout-request"])
+    assert request is not None
+    assert (request.verb, request.revision) == (Verb.PROMOTE, "0123456789")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"id": "1"}', '{"id": 1, "verb": "dance", "revision": "r"}'])
+def test_a_request_that_cannot_be_read_asks_for_nothing(text: str) -> None:
+    """Anybody may write an annotation."""
+    assert read_request(text) is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase"),
+    [("promote", "Complete"), ("pause", "Paused"), ("resume", "Progressing"), ("abort", "RolledBack")],
+)
+def test_a_verb_that_makes_no_sense_now_is_refused(kubectl: Path, verb: str, phase: str) -> None:
+    """With what would make sense."""
+    (kubectl / "answer").write_text(json.dumps(session_body(status={"rollout": ROLLOUT | {"phase": phase}})))
+    result = CliRunner().invoke(plugin_main, [verb, "index"])
+    assert result.exit_code == 2
+    assert f"{verb} needs a rollout that is" in result.output
+    assert phase in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["promote", "index"], "no rollout"),
         (["kill", "index"], "--reason"),
         (["kill", "index", "--reason", " "], "must say why"),
         (["release", "index"], "nothing to release"),

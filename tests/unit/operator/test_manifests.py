@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from session_operator.domain.configs import build_revision
-from session_operator.domain.desired import build_config, build_foundation
+from session_operator.domain.configs import build_revision, build_session_file, hash_of
+from session_operator.domain.desired import build_foundation, build_pointer, build_revision_map, build_session_map
 from session_operator.domain.differences import is_covered, with_hash
 from session_operator.domain.workload import build_workload
 from session_operator.model import Spec
@@ -17,7 +17,7 @@ def workload(**changes: Any) -> dict[str, Any]:
     """The StatefulSet for a changed spec."""
     found = session(spec=spec(**changes))
     assert isinstance(found.spec, Spec)
-    return build_workload(found, found.spec, build_revision(found, found.spec, {}), "trader:1")
+    return build_workload(found, found.spec, build_session_file(found, found.spec, {}), "trader:1")
 
 
 POD = workload()["spec"]["template"]["spec"]
@@ -32,7 +32,7 @@ def test_pods_meet_the_restricted_standard() -> None:
     assert CONTAINER["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert CONTAINER["securityContext"]["readOnlyRootFilesystem"] is True
     assert {next(key for key in volume if key != "name") for volume in POD["volumes"]} <= {
-        "configMap",
+        "projected",
         "secret",
         "emptyDir",
     }
@@ -124,15 +124,37 @@ def test_traders_may_touch_one_lease_and_one_session() -> None:
     assert not [rule for rule in role["rules"] if {"delete", "create", "*"} & set(rule["verbs"]) - {"create"}]
 
 
-def test_a_configuration_is_immutable_and_named_by_its_hash() -> None:
-    """The name is the content."""
-    found = session()
-    assert found.spec is not None
-    revision = build_revision(found, found.spec, {"per_trade_risk": 0.005})
-    manifest = build_config(found, revision)
+def test_a_revision_is_immutable_and_named_by_the_hash_of_its_bytes() -> None:
+    """The name is the content; parameters of strategies stand in the session file."""
+    revision = build_revision({"name": "paper", "per_trade_risk": 0.005, "strategies": {"a": {"b": 1}}})
+    manifest = build_revision_map(session(), revision)
     assert manifest["immutable"] is True
     assert manifest["metadata"]["name"] == f"index-config-{revision.hash[:10]}"
-    assert f"hash: {revision.hash}" in manifest["data"]["session.yaml"]
+    assert revision.hash == hash_of(manifest["data"]["profile.yaml"])
+    assert "strategies" not in manifest["data"]["profile.yaml"]
+
+
+def test_pods_boot_on_a_pointer_that_may_change() -> None:
+    """It says whether the operator has yet to speak for a configuration."""
+    manifest = build_pointer(session(), build_revision({"name": "paper"}), "canary", awaits_promotion=True)
+    assert "immutable" not in manifest
+    assert manifest["metadata"]["name"] == "index-config"
+    assert manifest["data"]["stage.yaml"] == "stage: canary\nawaitsPromotion: true\n"
+
+
+def test_what_needs_a_restart_is_named_in_the_pod_template() -> None:
+    """Another parameter of a strategy is another template; other limits are not."""
+    found = session()
+    assert found.spec is not None
+    one, other = (
+        build_session_file(found, found.spec, {"strategies": {"opening-range-breakout": each}})
+        for each in ({}, {"a": 1})
+    )
+    limits = build_session_file(found, found.spec, {"per_trade_risk": 0.001})
+    assert one.hash == limits.hash != other.hash
+    assert build_session_map(found, one)["immutable"] is True
+    assert build_workload(found, found.spec, one, "t") == build_workload(found, found.spec, limits, "t")
+    assert build_workload(found, found.spec, one, "t") != build_workload(found, found.spec, other, "t")
 
 
 def test_a_field_that_is_no_longer_wanted_is_found_by_the_hash() -> None:

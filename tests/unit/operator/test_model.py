@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from session_operator.domain.sessions import read_session
+from session_operator.rules import seconds_of
 from tests.unit.operator.builders import session_body, spec
 
 
@@ -72,11 +73,37 @@ def test_a_kill_is_not_engaged_and_released_at_once() -> None:
     assert "release must be empty" in refused(spec(killSwitch={"engaged": True, "release": "k-1"}))
 
 
-def test_a_session_without_strategies_or_with_two_stages_is_refused() -> None:
+def test_a_session_without_strategies_or_stages_is_refused() -> None:
     """Lists have their bounds."""
     assert "spec.strategies" in refused(spec(strategies=[]))
-    stage = {"name": "full", "profile": "paper"}
-    assert "spec.config.stages" in refused(spec(config={"stages": [stage, stage | {"name": "other"}]}))
+    assert "spec.config.stages" in refused(spec(config={"stages": []}))
+
+
+FULL = {"name": "full", "profile": "paper"}
+
+
+@pytest.mark.parametrize(
+    ("config", "word"),
+    [
+        ({"stages": [FULL, FULL | {"name": "other"}]}, "name each profile once"),
+        ({"stages": [FULL | {"analysis": [{"slo": "OrderAck"}]}]}, "minimumMarketTime is required"),
+        ({"stages": [FULL | {"minimumSamples": {"orders": 5}}]}, "minimumMarketTime is required"),
+        ({"stages": [FULL | {"minimumMarketTime": "1 hour"}]}, "minimumMarketTime"),
+        ({"stages": [FULL | {"minimumMarketTime": ""}]}, "minimumMarketTime"),
+        ({"stages": [FULL | {"minimumMarketTime": "1h", "analysis": [{"slo": "Luck"}]}]}, "slo"),
+        ({"stages": [FULL], "onFailure": "Ignore"}, "onFailure"),
+        ({"stages": [FULL | {"approval": "Sometimes"}]}, "approval"),
+    ],
+)
+def test_a_rollout_that_cannot_be_judged_is_refused(config: dict[str, Any], word: str) -> None:
+    """Nothing is accepted and ignored."""
+    assert word in refused(spec(config=config))
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1h", 3600), ("90m", 5400), ("1h30m", 5400), ("45s", 45)])
+def test_a_duration_is_hours_minutes_and_seconds(text: str, seconds: int) -> None:
+    """As Go writes them, without fractions."""
+    assert seconds_of(text) == seconds
 
 
 def test_the_account_of_an_unreadable_spec_is_still_known() -> None:

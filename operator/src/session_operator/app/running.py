@@ -17,6 +17,7 @@ from session_operator.adapters.clocks import MachineClock
 from session_operator.adapters.measures import PrometheusMeasures
 from session_operator.adapters.readiness import asking
 from session_operator.adapters.recording import EventRecorder
+from session_operator.adapters.traders import TraderApi, reaching
 from session_operator.adapters.watching import Watcher
 from session_operator.app.http import health_application, metrics_application, serve
 from session_operator.app.schemas import profile_validator
@@ -45,13 +46,14 @@ def build_terms(settings: Settings) -> Terms:
         profile_source=ProfileSource(where, profile_validator()),
         resync_seconds=settings.resync_seconds,
         report_seconds=settings.report_seconds,
+        rollout_seconds=settings.rollout_seconds,
     )
 
 
 class Operator:
     """The operator's parts; lives inside one event loop."""
 
-    def __init__(self, settings: Settings, api: KubernetesApi) -> None:
+    def __init__(self, settings: Settings, api: KubernetesApi, traders: TraderApi) -> None:
         clock = MachineClock()
         self.settings = settings
         self.world = World()
@@ -61,6 +63,7 @@ class Operator:
             self.world,
             build_terms(settings),
             cluster=api,
+            traders=traders,
             recorder=EventRecorder(api, clock),
             clock=clock,
             measures=self.measures,
@@ -137,8 +140,8 @@ async def run(settings: Settings) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop)
     try:
-        async with connect(settings.request_seconds) as api:
-            await Operator(settings, api).run()
+        async with connect(settings.request_seconds) as api, reaching(settings.trader_token_file) as traders:
+            await Operator(settings, api, traders).run()
     except asyncio.CancelledError:
         if not stopping.is_set():
             raise

@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     resync_seconds: float = Field(default=30.0, ge=1, le=3600)
     report_seconds: float = Field(default=10.0, ge=1, le=600)
     relist_seconds: float = Field(default=60.0, ge=5, le=3600)
+    rollout_seconds: float = Field(default=2.0, ge=0.2, le=60)
+    trader_token_file: Path = Field(
+        default=Path("/var/run/secrets/tradeops.dev/trader/token"),
+        description="Where the kubelet keeps a token of our account, made for the traders' audience alone.",
+    )
     profiles_seconds: float = Field(default=5.0, ge=0.2, le=600)
     request_seconds: float = Field(default=10.0, ge=1, le=60)
     lease: str = Field(

@@ -23,6 +23,25 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Configure:
+    """Tell one trader which configuration to run (`POST /v1/config`); it acknowledges by hash, epoch and run."""
+
+    pod: str
+    address: str
+    epoch: int
+    """The leadership that it is meant for; 0 for a standby."""
+    replaces: str
+    """The hash that it reported to be in force: if that has changed, the trader refuses."""
+    stage: str
+    run: str
+    """The operator's name for this order, which the trader reports back."""
+    is_stable: bool
+    """Whether the trader shall begin its next leadership with it."""
+    hash: str
+    profile_yaml: str
+
+
+@dataclass(frozen=True, slots=True)
 class WriteStatus:
     """Server-side apply of the whole status."""
 
@@ -38,4 +57,4 @@ class Emit:
     message: str
 
 
-Action = Apply | Delete | WriteStatus | Emit
+Action = Apply | Delete | Configure | WriteStatus | Emit

@@ -6,11 +6,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from session_operator.domain.configs import SHORT, Revision
+from session_operator.domain.configs import SHORT
 from session_operator.domain.leadership import Leadership
 from session_operator.domain.names import TRADER_REPLICAS
-from session_operator.domain.observed import PodFacts, Problem
-from session_operator.status import Condition, ConditionStatus, ConditionType
+from session_operator.domain.observed import Observed, PodFacts, Problem
+from session_operator.domain.rollout import Course
+from session_operator.domain.steering import Steering
+from session_operator.status import Condition, ConditionStatus, ConditionType, Outcome, RolloutPhase, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +71,90 @@ def leader_elected(leadership: Leadership, problems: Sequence[Problem]) -> Draft
     return Draft(kind, "False", "NoHolder", "no trader holds the account's Lease")
 
 
-def config_synced(revision: Revision | None, pods: Sequence[PodFacts], leadership: Leadership) -> Draft:
-    """Say whether the traders run the configuration that the spec asks for."""
+def config_synced(observed: Observed, steering: Steering | None, leadership: Leadership) -> Draft:
+    """Say whether each trader runs what it shall: the leader its stage, the standby the stable configuration."""
     kind = ConditionType.CONFIG_SYNCED
-    if revision is None:
+    if steering is None:
         return Draft(kind, "False", "ConfigUnavailable", "no usable configuration; pods that run keep their last one")
-    behind = [pod.name for pod in pods if pod.config_hash != revision.hash]
+    unknown = _unheard(observed, leadership)
+    if unknown:
+        return Draft(kind, "Unknown", *unknown)
+    if observed.refusals:
+        text = "; ".join(f"{pod}: {why}" for pod, why in sorted(observed.refusals.items()))
+        return Draft(kind, "False", "Refused", text)
+    behind = _behind(observed, steering, leadership)
     if behind:
-        text = f"{', '.join(behind)} runs an older configuration than {revision.short_hash}"
-        return Draft(kind, "False", "Rolling", text)
+        return Draft(kind, "False", *behind)
+    if steering.leader is None:
+        return Draft(kind, "True", "Idle", "there is no configuration to trade with")
+    text = (
+        f"the leader runs {steering.leader.short_hash} (profile {steering.leader.profile_name}), stage {steering.stage}"
+    )
+    return Draft(kind, "True", "Synced", text)
+
+
+def _unheard(observed: Observed, leadership: Leadership) -> tuple[str, str] | None:
+    """Say what keeps it from being known which configurations run."""
+    pods, leader = observed.pods, leadership.leader
     if len(pods) < TRADER_REPLICAS:
-        return Draft(kind, "Unknown", "PodsMissing", f"{len(pods)} of {TRADER_REPLICAS} pods exist")
-    if leadership.leader is None or not leadership.config_hash:
-        return Draft(kind, "Unknown", "NoReport", f"no leader has reported to run {revision.short_hash} yet")
-    if leadership.config_hash[:SHORT] != revision.short_hash:
-        text = f"the leader reports {leadership.config_hash[:SHORT]}, wanted is {revision.short_hash}"
-        return Draft(kind, "False", "LeaderBehind", text)
-    return Draft(kind, "True", "Synced", f"the traders run {revision.short_hash} (profile {revision.profile_name})")
+        return "PodsMissing", f"{len(pods)} of {TRADER_REPLICAS} pods exist"
+    if leader is None or leader.epoch is None:
+        return "NoReport", "no leader reports which configuration it runs"
+    silent = [pod.name for pod in pods if pod.name not in observed.reports]
+    return ("NoReport", f"{', '.join(silent)} does not say which configuration it runs") if silent else None
+
+
+def _behind(observed: Observed, steering: Steering, leadership: Leadership) -> tuple[str, str] | None:
+    """Say which trader runs another configuration than it shall."""
+    holder = leadership.leader.holder if leadership.leader is not None else ""
+    for pod in observed.pods:
+        report = observed.reports[pod.name]
+        revision = steering.leader if pod.name == holder else steering.stable
+        if revision is None or report.in_force == revision.hash:
+            continue
+        name = f"{revision.short_hash} (profile {revision.profile_name})"
+        if report.waiting == revision.hash:
+            text = f"{pod.name} takes {name} at its next safe point; what it tightens holds already"
+            return "AwaitingSafePoint", text
+        return "Behind", f"{pod.name} runs {report.in_force[:SHORT]}, wanted is {name}"
+    return None
+
+
+def of_rollout(course: Course | None, previous: Status) -> tuple[Draft, Draft]:
+    """Say whether the wanted configuration is the stable one, and what the analysis of its stage says."""
+    complete, healthy = ConditionType.ROLLOUT_COMPLETE, ConditionType.ANALYSIS_HEALTHY
+    rollout = course.rollout if course is not None else previous.rollout
+    if rollout is None:
+        nothing = "no configuration was rolled out yet"
+        return Draft(complete, "Unknown", "NoRollout", nothing), Draft(healthy, "Unknown", "NoRollout", nothing)
+    is_complete = rollout.phase is RolloutPhase.COMPLETE
+    reason = rollout.reason if rollout.phase in (RolloutPhase.PROGRESSING, RolloutPhase.COMPLETE) else rollout.phase
+    text = f"{rollout.reason}: {rollout.message}" if rollout.message else f"stage {rollout.stage}"
+    first = Draft(complete, "True" if is_complete else "False", str(reason), text)
+    if not rollout.analysis:
+        return first, Draft(healthy, "Unknown", "NotJudged", f"stage {rollout.stage} has nothing to judge by yet")
+    outcomes = {each.outcome for each in rollout.analysis}
+    said = "; ".join(f"{each.slo} {each.outcome.value}" for each in rollout.analysis)
+    if Outcome.FAILURE in outcomes:
+        return first, Draft(healthy, "False", "Failure", said)
+    if Outcome.ERROR in outcomes:
+        return first, Draft(healthy, "Unknown", "Error", said)
+    if Outcome.INCONCLUSIVE in outcomes:
+        return first, Draft(healthy, "Unknown", "Inconclusive", said)
+    return first, Draft(healthy, "True", "Success", said)
+
+
+def live_allowed(steering: Steering | None, previous: Status) -> Draft:
+    """Say whether new risk may be taken in mode Live: traders read this of their own TradingSession."""
+    kind = ConditionType.LIVE_ALLOWED
+    if steering is None:  # what cannot be judged stays as it was: a typo must not close positions
+        for each in previous.conditions:
+            if each.type is kind:
+                return Draft(kind, each.status, each.reason, each.message)
+        return Draft(kind, "False", "ConfigUnavailable", "no usable configuration yet")
+    if steering.forbids_live is not None:
+        return Draft(kind, "False", *steering.forbids_live)
+    return Draft(kind, "True", "Allowed", "nothing speaks against new risk in mode Live")
 
 
 def ready(others: Sequence[Draft], pods: Sequence[PodFacts], leadership: Leadership, fault: str) -> Draft:

@@ -4,7 +4,7 @@ Three levels of trouble:
 - Blocked (spec unreadable, account taken, a name that somebody else has): nothing is made or changed.
 - Inputs missing (a Secret, a profile): the foundation is kept up (Lease, access, Services), the pair is left as it is:
   pods that run keep their last good configuration.
-- None: everything is as wanted.
+- None: everything is as wanted, and the rollout of the configuration takes the steps that are due.
 
 The invariant, held by property tests: after the actions are performed and the status tells of them, deciding again
 yields nothing to do.
@@ -17,18 +17,39 @@ from typing import Any
 from session_operator.domain import configs, profiles
 from session_operator.domain.actions import Action, Apply, Delete, WriteStatus
 from session_operator.domain.adoption import Ownership, classify, foreign_children
-from session_operator.domain.configs import Revision, build_revision
-from session_operator.domain.desired import build_config, build_foundation
+from session_operator.domain.configs import (
+    Plan,
+    Revision,
+    SessionFile,
+    build_plan,
+    build_session_file,
+    hash_of,
+    read_revision,
+)
+from session_operator.domain.desired import build_foundation, build_pointer, build_revision_map, build_session_map
 from session_operator.domain.differences import is_covered
 from session_operator.domain.inputs import account_problem, secret_problems
 from session_operator.domain.leadership import Leadership, read_leadership
-from session_operator.domain.names import LABEL_COMPONENT, config_name, lease_name
+from session_operator.domain.names import LABEL_COMPONENT, config_name, lease_name, pointer_name, session_file_name
 from session_operator.domain.observed import Child, Observed, Problem, child_of
 from session_operator.domain.profiles import ProfileSource
-from session_operator.domain.statuses import as_body, build_status, is_worth_writing, read_status
+from session_operator.domain.requests import read_request
+from session_operator.domain.rollout import ACTIVE, Course, Facts, advance
+from session_operator.domain.sessions import Session
+from session_operator.domain.statuses import (
+    Picture,
+    as_body,
+    build_status,
+    condition_of,
+    is_worth_writing,
+    read_status,
+    remembered_kill,
+)
+from session_operator.domain.steering import Steering, orders, steer
 from session_operator.domain.transitions import transitions
 from session_operator.domain.workload import build_workload
 from session_operator.model import Spec
+from session_operator.status import ConditionType, ConfigStatus, KillSample, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +60,7 @@ class Terms:
     profile_source: ProfileSource
     resync_seconds: float = 30.0
     report_seconds: float = 10.0
+    rollout_seconds: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +73,22 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _Memory:
+    """What is known from before, and who leads now."""
+
+    status: Status
+    leadership: Leadership
+    kill: KillSample | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
     """What should be there."""
 
     manifests: tuple[dict[str, Any], ...]
-    revision: Revision | None
+    plan: Plan | None
+    course: Course | None
+    steering: Steering | None
     problems: tuple[Problem, ...]
 
 
@@ -64,43 +97,107 @@ def decide(observed: Observed, terms: Terms, now: str) -> Decision:
     session = observed.session
     if session.deleting:  # its children go with it, by their owner references
         return Decision((), terms.resync_seconds)
-    plan = _plan(observed, terms)
+    before = read_status(session.status)
     leadership = _leadership(observed, now)
-    status = build_status(observed, leadership, plan.revision, plan.problems, now)
-    actions: list[Action] = [*_applies(observed, plan), *_clean(observed, plan)]
+    kill = remembered_kill(before, observed.reports.values())
+    wanted = _wanted(observed, terms, _Memory(before, leadership, kill), now)
+    picture = Picture(leadership, wanted.plan, wanted.course, wanted.steering, wanted.problems, kill)
+    status = build_status(observed, picture, now)
+    actions: list[Action] = [*_applies(observed, wanted), *_clean(observed, wanted)]
+    if wanted.steering is not None:
+        actions += orders(observed, wanted.steering, before, status)
     body = as_body(status)
     if is_worth_writing(body, session.status, observed.status_age_seconds, terms.report_seconds):
-        actions += transitions(read_status(session.status), status)
+        actions += transitions(before, status)
         actions.append(WriteStatus(body))
-    return Decision(tuple(actions), _look_again(observed, leadership, terms), str(status.phase))
+    look_again = _look_again(observed, leadership, terms, is_fast=is_steering(status))
+    return Decision(tuple(actions), look_again, str(status.phase))
 
 
-def _plan(observed: Observed, terms: Terms) -> _Plan:
+def _wanted(observed: Observed, terms: Terms, memory: _Memory, now: str) -> _Wanted:
     session, spec = observed.session, observed.session.spec
     if spec is None:
-        return _Plan((), None, (Problem("SpecInvalid", session.spec_error),))
+        return _blocked(Problem("SpecInvalid", session.spec_error))
     taken = account_problem(observed)
     if taken is not None:
-        return _Plan((), None, (taken,))
-    revision, problems = _inputs(observed, spec, terms.profile_source)
+        return _blocked(taken)
+    plan, file, problems = _inputs(observed, spec, terms.profile_source)
     foundation = build_foundation(session, spec)
-    pair: tuple[dict[str, Any], ...] = ()
-    if revision is not None:
-        pair = (build_config(session, revision), build_workload(session, spec, revision, terms.trader_image))
-    foreign = foreign_children(observed, (*foundation, *pair))
+    if plan is None or file is None:
+        foreign = foreign_children(observed, foundation)
+        return _blocked(*foreign) if foreign else _Wanted(foundation, None, None, None, problems)
+    course, steering = _course(observed, plan, memory, now)
+    pair = _pair(session, spec, file, steering, terms.trader_image)
+    history = [build_revision_map(session, revision) for revision in plan.revisions]
+    foreign = foreign_children(observed, (*foundation, *history, *pair))
     if foreign:
-        return _Plan((), None, foreign)
-    return _Plan((*foundation, *pair), revision, problems)
+        return _blocked(*foreign)
+    return _Wanted((*foundation, *history, *pair), plan, course, steering, ())
 
 
-def _inputs(observed: Observed, spec: Spec, source: ProfileSource) -> tuple[Revision | None, tuple[Problem, ...]]:
-    problems = list(secret_problems(observed, spec))
-    profile = profiles.read_profile(spec.config.stages[0].profile, observed.profiles, source)
-    if isinstance(profile, Problem):
-        problems.append(profile)
-    if problems or isinstance(profile, Problem):
-        return None, tuple(problems)
-    return build_revision(observed.session, spec, profile), ()
+def _blocked(*problems: Problem) -> _Wanted:
+    return _Wanted((), None, None, None, problems)
+
+
+def _inputs(
+    observed: Observed, spec: Spec, source: ProfileSource
+) -> tuple[Plan | None, SessionFile | None, tuple[Problem, ...]]:
+    problems = secret_problems(observed, spec)
+    names = [stage.profile for stage in spec.config.stages]
+    found = profiles.read_profiles(names, [each.name for each in spec.strategies], observed.profiles, source)
+    if isinstance(found, tuple):
+        return None, None, (*problems, *found)
+    if problems:
+        return None, None, problems
+    return build_plan(spec, found), build_session_file(observed.session, spec, found[names[-1]]), ()
+
+
+def _course(observed: Observed, plan: Plan, memory: _Memory, now: str) -> tuple[Course, Steering]:
+    """Say where the rollout stands now, and what that asks of the traders."""
+    config = memory.status.config or ConfigStatus()
+    stable = _find_revision(config.stable, plan, observed)
+    leader = memory.leadership.leader
+    report = observed.reports.get(leader.holder) if leader is not None else None
+    facts = Facts(
+        plan=plan,
+        leader_epoch=leader.epoch if leader is not None else None,
+        report=report if leader is not None and report is not None and report.epoch == leader.epoch else None,
+        kill=memory.kill,
+        request=read_request(observed.session.request),
+        now=now,
+    )
+    course = advance(memory.status.rollout, stable.short_hash if stable is not None else "", config.failed, facts)
+    return course, steer(course, plan, _find_revision(course.stable, plan, observed))
+
+
+def _find_revision(short_hash: str | None, plan: Plan, observed: Observed) -> Revision | None:
+    """Find a revision by the short hash that status has: in the plan, in the history, in what pods boot on."""
+    if not short_hash:
+        return None
+    for revision in plan.revisions:
+        if revision.short_hash == short_hash:
+            return revision
+    session = observed.session
+    for name in (config_name(session.name, short_hash), pointer_name(session.name)):
+        live = observed.children.get(Child("ConfigMap", name))
+        if live is not None and classify(live, session) is not Ownership.FOREIGN:
+            text = (live.get("data") or {}).get("profile.yaml", "")
+            if hash_of(text).startswith(short_hash):
+                return read_revision(text)
+    return None
+
+
+def _pair(
+    session: Session, spec: Spec, file: SessionFile, steering: Steering, image: str
+) -> tuple[dict[str, Any], ...]:
+    boots_on = steering.boots_on
+    is_waiting = steering.stable is None
+    stage = spec.config.stages[0].name if is_waiting else "stable"
+    return (
+        build_session_map(session, file),
+        build_pointer(session, boots_on, stage, awaits_promotion=is_waiting),
+        build_workload(session, spec, file, image),
+    )
 
 
 def _leadership(observed: Observed, now: str) -> Leadership:
@@ -111,41 +208,52 @@ def _leadership(observed: Observed, now: str) -> Leadership:
     return read_leadership(lease, observed, read_status(session.status), now)
 
 
-def _applies(observed: Observed, plan: _Plan) -> Iterator[Action]:
-    for manifest in plan.manifests:
+def _applies(observed: Observed, wanted: _Wanted) -> Iterator[Action]:
+    for manifest in wanted.manifests:
         live = observed.children.get(child_of(manifest))
         if live is None or not is_covered(manifest, live):
             yield Apply(manifest, is_new=live is None)
 
 
-def _clean(observed: Observed, plan: _Plan) -> Iterator[Action]:
-    """Drop configurations that nobody runs, beyond a short history; none while the wanted one is unknown."""
-    if plan.revision is None:
+def _clean(observed: Observed, wanted: _Wanted) -> Iterator[Action]:
+    """Drop revisions and session files that nobody runs, beyond a short history; none while the wanted is unknown."""
+    if wanted.plan is None or wanted.steering is None:
         return
-    session = observed.session
-    kept = {config_name(session.name, plan.revision.hash)}
-    kept |= {config_name(session.name, pod.config_hash) for pod in observed.pods}
-    spare = [
-        live
-        for child, live in observed.children.items()
-        if child.kind == "ConfigMap" and child.name not in kept and _is_old_config(live, observed)
-    ]
-    for live in _oldest_first(spare)[: max(0, len(spare) - configs.HISTORY)]:
-        yield Delete("ConfigMap", live["metadata"]["name"], live["metadata"]["uid"])
+    name = observed.session.name
+    kept = {child_of(manifest).name for manifest in wanted.manifests}
+    kept |= {session_file_name(name, pod.session_file) for pod in observed.pods}
+    kept |= {config_name(name, report.in_force) for report in observed.reports.values()}
+    if wanted.steering.stable is not None:
+        kept.add(config_name(name, wanted.steering.stable.hash))
+    for component in ("config", "session-file"):
+        spare = [
+            live
+            for child, live in observed.children.items()
+            if child.kind == "ConfigMap" and child.name not in kept and _is_old(live, component, observed)
+        ]
+        for live in _oldest_first(spare)[: max(0, len(spare) - configs.HISTORY)]:
+            yield Delete("ConfigMap", live["metadata"]["name"], live["metadata"]["uid"])
 
 
-def _is_old_config(live: Any, observed: Observed) -> bool:
+def _is_old(live: Any, component: str, observed: Observed) -> bool:
     labels = live["metadata"].get("labels") or {}
-    return labels.get(LABEL_COMPONENT) == "config" and classify(live, observed.session) is Ownership.OURS
+    return labels.get(LABEL_COMPONENT) == component and classify(live, observed.session) is Ownership.OURS
 
 
 def _oldest_first(manifests: Sequence[Any]) -> list[Any]:
     return sorted(manifests, key=lambda each: (each["metadata"].get("creationTimestamp", ""), each["metadata"]["name"]))
 
 
-def _look_again(observed: Observed, leadership: Leadership, terms: Terms) -> float:
-    """Look again when rapid numbers are due, or when a silent Lease would expire, or at the next resync."""
+def is_steering(status: Status) -> bool:
+    """Whether a rollout is under way, or traders are yet to run what they shall."""
+    is_active = status.rollout is not None and status.rollout.phase in ACTIVE
+    return is_active or condition_of(status, ConditionType.CONFIG_SYNCED)[0] != "True"
+
+
+def _look_again(observed: Observed, leadership: Leadership, terms: Terms, *, is_fast: bool) -> float:
+    """Look again when rapid numbers or an answer are due, when a silent Lease would expire, or at the next resync."""
     if leadership.leader is None:
         return terms.resync_seconds
     until_expiry = max(0.0, leadership.duration_seconds - observed.lease_silent_seconds) + 0.2
-    return min(terms.resync_seconds, terms.report_seconds, until_expiry)
+    pace = terms.rollout_seconds if is_fast else terms.report_seconds
+    return min(terms.resync_seconds, pace, until_expiry)

@@ -6,7 +6,9 @@ traders write it, and applying this manifest again can never touch it.
 
 from typing import Any
 
-from session_operator.domain.configs import Revision
+import yaml
+
+from session_operator.domain.configs import Revision, SessionFile
 from session_operator.domain.differences import with_hash
 from session_operator.domain.names import (
     APPLICATION,
@@ -20,6 +22,8 @@ from session_operator.domain.names import (
     config_name,
     http_service_name,
     lease_name,
+    pointer_name,
+    session_file_name,
     trader_name,
 )
 from session_operator.domain.sessions import Session
@@ -106,11 +110,28 @@ def build_disruption_budget(session: Session) -> Built:
     return with_hash(head(session, "policy/v1", "PodDisruptionBudget", trader_name(session.name)) | {"spec": spec})
 
 
-def build_config(session: Session, revision: Revision) -> Built:
-    """Make the immutable ConfigMap of one configuration."""
+def build_revision_map(session: Session, revision: Revision) -> Built:
+    """Make the immutable ConfigMap of one revision: history, for whoever asks what changed."""
     return with_hash(
         head(session, "v1", "ConfigMap", config_name(session.name, revision.hash), "config")
-        | {"immutable": True, "data": {"session.yaml": revision.session_yaml, "profile.yaml": revision.profile_yaml}}
+        | {"immutable": True, "data": {"profile.yaml": revision.profile_yaml}}
+    )
+
+
+def build_pointer(session: Session, revision: Revision, stage: str, *, awaits_promotion: bool) -> Built:
+    """Make the ConfigMap that pods boot on; its change restarts nobody."""
+    reference = yaml.safe_dump({"stage": stage, "awaitsPromotion": awaits_promotion}, sort_keys=False)
+    return with_hash(
+        head(session, "v1", "ConfigMap", pointer_name(session.name), "pointer")
+        | {"data": {"profile.yaml": revision.profile_yaml, "stage.yaml": reference}}
+    )
+
+
+def build_session_map(session: Session, file: SessionFile) -> Built:
+    """Make the immutable ConfigMap of one session file."""
+    return with_hash(
+        head(session, "v1", "ConfigMap", session_file_name(session.name, file.hash), "session-file")
+        | {"immutable": True, "data": {"session.yaml": file.text}}
     )
 
 

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from session_operator.domain.names import ANNOTATION_CONFIG, LABEL_SESSION
+from session_operator.domain.names import ANNOTATION_SESSION_FILE, LABEL_SESSION
 from session_operator.domain.observed import PodFacts, SecretFacts
 from session_operator.domain.sessions import Manifest
 
@@ -38,12 +38,12 @@ def read_pod(body: Manifest) -> PodFacts:
     is_deleting = "deletionTimestamp" in metadata
     return PodFacts(
         name=metadata["name"],
-        config_hash=(metadata.get("annotations") or {}).get(ANNOTATION_CONFIG, ""),
+        session_file=(metadata.get("annotations") or {}).get(ANNOTATION_SESSION_FILE, ""),
         is_ready=is_ready and not is_deleting,
         is_deleting=is_deleting,
         problem=next(_ailments(body), "")[:LONGEST_PROBLEM],
         session=(metadata.get("labels") or {}).get(LABEL_SESSION, ""),
-        address="" if is_ready or is_deleting else _address(status),
+        address="" if is_deleting else _address(status),
     )
 
 

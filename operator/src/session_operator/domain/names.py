@@ -20,7 +20,8 @@ APPLICATION = "trading-session"
 SELECTOR = f"{LABEL_NAME}={APPLICATION}"
 
 ANNOTATION_MANIFEST = f"{GROUP}/manifest"
-ANNOTATION_CONFIG = f"{GROUP}/config"
+ANNOTATION_SESSION_FILE = f"{GROUP}/session-file"
+ANNOTATION_REQUEST = f"{GROUP}/rollout-request"
 ANNOTATION_EPOCH = f"{GROUP}/epoch"
 ANNOTATION_STATE = f"{GROUP}/trading-state"
 ANNOTATION_REPORT = f"{GROUP}/report"
@@ -56,8 +57,18 @@ def http_service_name(session: str) -> str:
 
 
 def config_name(session: str, config_hash: str) -> str:
-    """Name the immutable ConfigMap of one configuration."""
+    """Name the immutable ConfigMap of one revision."""
     return f"{session}-config-{config_hash[:10]}"
+
+
+def pointer_name(session: str) -> str:
+    """Name the ConfigMap with the content that pods boot on: the stable revision's."""
+    return f"{session}-config"
+
+
+def session_file_name(session: str, file_hash: str) -> str:
+    """Name the immutable ConfigMap of one session file."""
+    return f"{session}-session-{file_hash[:10]}"
 
 
 def profile_key(profile: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from session_operator.domain.reports import TraderReport
 from session_operator.domain.sessions import Manifest, Session
 
 
@@ -32,13 +33,14 @@ class PodFacts:
     """What the operator keeps of a trader pod."""
 
     name: str
-    config_hash: str
+    session_file: str
+    """Hash of the session file that it was started with."""
     is_ready: bool
     is_deleting: bool
     problem: str = ""
     session: str = ""
     address: str = ""
-    """Where a trader that runs but is not ready can be asked why; empty when there is nobody to ask."""
+    """Where the trader can be asked; empty when its container does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,10 @@ class Observed:
     """Machine time since the operator first saw the holder that is written there."""
     status_age_seconds: float = float("inf")
     """Machine time since the operator last wrote this session's status."""
+    reports: Mapping[str, TraderReport] = field(default_factory=dict)
+    """What the traders answered when asked, by pod; who did not answer is not in it."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Why a trader did not take the configuration that it was given, by pod."""
     fault: str = ""
     """What the API server refused in the attempt before this one, if it did."""
 

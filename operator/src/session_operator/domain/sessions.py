@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from session_operator.domain.names import API_VERSION, KIND
+from session_operator.domain.names import ANNOTATION_REQUEST, API_VERSION, KIND
 from session_operator.model import Spec
 
 # A value longer than this says less than the message beside it.
@@ -33,6 +33,8 @@ class Session:
     spec_error: str
     account: str | None
     status: Manifest
+    request: str = ""
+    """What a person asks of the rollout, as the annotation has it."""
 
     @property
     def owner_reference(self) -> dict[str, Any]:
@@ -88,6 +90,7 @@ def read_session(body: Manifest) -> Session:
         spec_error=problem,
         account=account,
         status=body.get("status") or {},
+        request=(metadata.get("annotations") or {}).get(ANNOTATION_REQUEST, ""),
     )
 
 

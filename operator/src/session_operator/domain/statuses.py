@@ -4,22 +4,28 @@ One word of it (phase) is for the printer only. Rapid numbers are written at a s
 a status that differs in them alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from session_operator.domain import conditions
-from session_operator.domain.configs import SHORT, Revision
+from session_operator.domain.analysis import remember
+from session_operator.domain.configs import SHORT, Plan
 from session_operator.domain.leadership import Leadership
 from session_operator.domain.names import trader_name
-from session_operator.domain.observed import Child, Observed, PodFacts, Problem
+from session_operator.domain.observed import Child, Observed, Problem
+from session_operator.domain.reports import TraderReport
+from session_operator.domain.rollout import Course
 from session_operator.domain.sessions import Manifest
-from session_operator.status import ActiveConfig, ConditionType, ConfigStatus, Phase, Status
+from session_operator.domain.steering import Steering
+from session_operator.status import ActiveConfig, ConditionType, ConfigStatus, KillSample, Phase, Status
 
 # Problems that are cured by something other than this session appearing: it waits, it is not wrong.
 WAITING = frozenset({"SecretMissing", "ProfileMissing"})
 RAPID = ("heatRupees", "dayProfitRupees", "netLiquidationRupees")
+RAPID_OF_ROLLOUT = ("marketSeconds", "orders")
 STATES = {
     "RECOVERING": Phase.RECOVERING,
     "LIVE": Phase.LIVE,
@@ -38,18 +44,27 @@ def read_status(raw: Manifest) -> Status:
         return Status()
 
 
-def build_status(
-    observed: Observed,
-    leadership: Leadership,
-    revision: Revision | None,
-    problems: Sequence[Problem],
-    now: str,
-) -> Status:
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What was found out about a session, beside what was observed."""
+
+    leadership: Leadership
+    plan: Plan | None
+    course: Course | None
+    steering: Steering | None
+    problems: Sequence[Problem]
+    kill_sample: KillSample | None
+
+
+def build_status(observed: Observed, picture: Picture, now: str) -> Status:
     """Put the status together."""
     previous = read_status(observed.session.status)
+    leadership, problems, course = picture.leadership, picture.problems, picture.course
     drafts = [
         conditions.leader_elected(leadership, problems),
-        conditions.config_synced(revision, observed.pods, leadership),
+        conditions.config_synced(observed, picture.steering, leadership),
+        *conditions.of_rollout(course, previous),
+        conditions.live_allowed(picture.steering, previous),
         conditions.spec_valid(problems),
     ]
     summary = conditions.ready(drafts, observed.pods, leadership, observed.fault)
@@ -57,16 +72,28 @@ def build_status(
     return Status(
         observed_generation=session.generation,
         phase=_phase(observed, leadership, problems),
-        message=_message(observed, summary, leadership),
+        message=_message(observed, summary, leadership, drafts),
         conditions=conditions.merge([summary, *drafts], previous.conditions, session.generation, now),
         ready_traders=sum(pod.is_ready for pod in observed.pods),
         trading_state=leadership.trading_state,
         leader=leadership.leader,
         last_epoch=_last_epoch(leadership, previous),
-        config=_config(revision, observed.pods, leadership, previous),
+        config=_config(observed, picture, previous),
+        rollout=course.rollout if course is not None else previous.rollout,
+        kill_sample=picture.kill_sample,
         kill=leadership.kill,
         report=leadership.report,
     )
+
+
+def remembered_kill(previous: Status, reports: Iterable[TraderReport]) -> KillSample | None:
+    """Keep the sample that KillFlatten is judged by, whoever leads now."""
+    sample = previous.kill_sample
+    for report in reports:
+        kills = report.kills
+        if kills is not None:
+            sample = remember(sample, kills.trading_date, kills.samples, kills.slowest_ms)
+    return sample
 
 
 def _last_epoch(leadership: Leadership, previous: Status) -> int | None:
@@ -74,15 +101,24 @@ def _last_epoch(leadership: Leadership, previous: Status) -> int | None:
     return current if current is not None else previous.last_epoch
 
 
-def _config(
-    revision: Revision | None, pods: Sequence[PodFacts], leadership: Leadership, previous: Status
-) -> ConfigStatus:
+def _config(observed: Observed, picture: Picture, previous: Status) -> ConfigStatus:
     before = previous.config or ConfigStatus()
+    active = [
+        ActiveConfig(pod=pod.name, hash=observed.reports[pod.name].in_force[:SHORT])
+        for pod in observed.pods
+        if pod.name in observed.reports and observed.reports[pod.name].in_force
+    ]
+    plan, course, steering = picture.plan, picture.course, picture.steering
+    if plan is None or course is None or steering is None:
+        return before.model_copy(update={"active": active})
+    holds = steering.leader or steering.boots_on
     return ConfigStatus(
-        desired=revision.short_hash if revision is not None else before.desired,
-        stable=leadership.config_hash[:SHORT] or before.stable,
-        profile=revision.profile_name if revision is not None else before.profile,
-        active=[ActiveConfig(pod=pod.name, hash=pod.config_hash[:SHORT]) for pod in pods if pod.config_hash],
+        stable=course.stable or None,
+        candidate=plan.final.revision.short_hash,
+        stage=steering.stage if steering.leader is not None else None,
+        profile=holds.profile_name,
+        active=active,
+        failed=list(course.failed),
     )
 
 
@@ -103,12 +139,17 @@ def _phase(observed: Observed, leadership: Leadership, problems: Sequence[Proble
     return Phase.ELECTING if any(pod.is_ready for pod in observed.pods) else Phase.STARTING
 
 
-def _message(observed: Observed, summary: conditions.Draft, leadership: Leadership) -> str:
+def _message(
+    observed: Observed, summary: conditions.Draft, leadership: Leadership, drafts: Sequence[conditions.Draft]
+) -> str:
     if summary.status != "True":
         return summary.message
     if leadership.kill is not None:
         flat = f"flat since {leadership.kill.flat_at}" if leadership.kill.flat_at else "going flat"
         return f"kill {leadership.kill.id} stands ({leadership.kill.reason or 'no reason given'}), {flat}"
+    forbidden = [each for each in drafts if each.type is ConditionType.LIVE_ALLOWED and each.status == "False"]
+    if forbidden:
+        return forbidden[0].message
     if leadership.message:
         return leadership.message
     spec = observed.session.spec
@@ -129,7 +170,11 @@ def is_worth_writing(new: Manifest, standing: Manifest, age_seconds: float, pace
 
 def _without_rapid(status: Manifest) -> dict[str, Any]:
     report = {key: value for key, value in (status.get("report") or {}).items() if key not in RAPID}
-    return {**status, "report": report}
+    rollout = dict(status.get("rollout") or {})
+    for name in RAPID_OF_ROLLOUT:
+        rollout.pop(name, None)
+    rollout["analysis"] = [(each["slo"], each["outcome"]) for each in rollout.get("analysis") or ()]
+    return {**status, "report": report, "rollout": rollout}
 
 
 def condition_of(status: Status, kind: ConditionType) -> tuple[str, str, str]:

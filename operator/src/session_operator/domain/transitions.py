@@ -7,8 +7,9 @@ kind of change, so that people can filter by it.
 from collections.abc import Iterator
 
 from session_operator.domain.actions import Emit
+from session_operator.domain.rollout import ACTIVE
 from session_operator.domain.statuses import condition_of
-from session_operator.status import ConditionType, Status
+from session_operator.status import ConditionType, RolloutPhase, Status
 
 WARNING_STATES = frozenset({"HALTED", "REDUCING"})
 
@@ -18,7 +19,9 @@ def transitions(before: Status, after: Status) -> tuple[Emit, ...]:
     return (
         *_spec(before, after),
         *_leader(before, after),
+        *_rollout(before, after),
         *_config(before, after),
+        *_live(before, after),
         *_kill(before, after),
         *_state(before, after),
         *_ready(before, after),
@@ -54,11 +57,43 @@ def _leader(before: Status, after: Status) -> Iterator[Emit]:
 
 
 def _config(before: Status, after: Status) -> Iterator[Emit]:
-    new = after.config.desired if after.config is not None else None
-    old = before.config.desired if before.config is not None else None
+    new = after.config.stable if after.config is not None else None
+    old = before.config.stable if before.config is not None else None
     if new is not None and new != old and after.config is not None:
-        text = f"configuration {new} (profile {after.config.profile}) is rolled out"
-        yield Emit("Normal", "ConfigRevisionApplied", text + (f", after {old}" if old else ""))
+        yield Emit("Normal", "ConfigPromoted", f"configuration {new} is stable now" + (f", after {old}" if old else ""))
+
+
+def _rollout(before: Status, after: Status) -> Iterator[Emit]:
+    was, now = before.rollout, after.rollout
+    if now is None:
+        return
+    is_new = was is None or was.revision != now.revision
+    if is_new and now.phase in ACTIVE:
+        yield Emit("Normal", "RolloutStarted", f"configuration {now.revision} begins with stage {now.stage}")
+    elif not is_new and was is not None and (was.step, was.attempt) != (now.step, now.attempt) and now.phase in ACTIVE:
+        reason = "RolloutStageBegun" if was.step != now.step else "RolloutTriedAgain"
+        yield Emit("Normal", reason, f"stage {now.stage} ({now.step} of {now.steps}): {now.message}")
+    if was is not None and not is_new and (was.phase, was.reason) == (now.phase, now.reason):
+        return
+    match now.phase:
+        case RolloutPhase.PAUSED:
+            yield Emit("Warning", f"RolloutPaused{now.reason}", now.message)
+        case RolloutPhase.ROLLED_BACK:
+            yield Emit("Warning", "RolloutRolledBack", f"{now.reason}: {now.message}")
+        case RolloutPhase.HALTED:
+            yield Emit("Warning", "RolloutHalted", now.message)
+        case RolloutPhase.COMPLETE if was is None or was.phase is not RolloutPhase.COMPLETE or is_new:
+            yield Emit("Normal", "RolloutComplete", f"configuration {now.revision}: {now.message}")
+        case RolloutPhase.PROGRESSING if was is not None and was.phase is RolloutPhase.PAUSED and not is_new:
+            yield Emit("Normal", "RolloutResumed", now.message)
+
+
+def _live(before: Status, after: Status) -> Iterator[Emit]:
+    was, now = (condition_of(status, ConditionType.LIVE_ALLOWED) for status in (before, after))
+    if now[0] == "False" and was[:2] != now[:2] and now[1] != "ConfigUnavailable":
+        yield Emit("Warning", "LiveForbidden", f"{now[1]}: {now[2]}")
+    elif now[0] == "True" and was[0] == "False":
+        yield Emit("Normal", "LiveAllowedAgain", now[2])
 
 
 def _kill(before: Status, after: Status) -> Iterator[Emit]:

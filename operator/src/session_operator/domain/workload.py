@@ -4,16 +4,19 @@ A StatefulSet never runs two pods of one name, at the price that a pod on a lost
 comes back or the pod is deleted: then the other replica leads, which is what it is there for. The short tolerations see
 to it that a pod on a host that returns is not left there in its old life.
 
+What needs a restart stands in the session file, whose name is in the template. The risk limits that pods boot on stand in
+the pointer, which is mounted beside it and may change at any time.
+
 Both pods start at once (Parallel). No probe fences: `/healthz` is lenient on purpose, the order path cuts itself.
 """
 
 from typing import Any
 
-from session_operator.domain.configs import Revision
+from session_operator.domain.configs import SessionFile
 from session_operator.domain.desired import Built, head, labels, selector_labels
 from session_operator.domain.differences import with_hash
 from session_operator.domain.names import (
-    ANNOTATION_CONFIG,
+    ANNOTATION_SESSION_FILE,
     MOUNT_CREDENTIALS,
     MOUNT_DATABASE,
     MOUNT_JOURNAL,
@@ -23,7 +26,8 @@ from session_operator.domain.names import (
     TRADER_PORT,
     TRADER_REPLICAS,
     TRADER_USER,
-    config_name,
+    pointer_name,
+    session_file_name,
     trader_name,
 )
 from session_operator.domain.sessions import Session
@@ -35,7 +39,7 @@ SECRET_MODE = 0o440
 LOST_HOST_SECONDS = 5
 
 
-def build_workload(session: Session, spec: Spec, revision: Revision, default_image: str) -> Built:
+def build_workload(session: Session, spec: Spec, file: SessionFile, default_image: str) -> Built:
     """Make the StatefulSet of the pair."""
     return with_hash(
         head(session, "apps/v1", "StatefulSet", trader_name(session.name))
@@ -50,16 +54,16 @@ def build_workload(session: Session, spec: Spec, revision: Revision, default_ima
                 "template": {
                     "metadata": {
                         "labels": labels(session, "trader"),
-                        "annotations": {ANNOTATION_CONFIG: revision.hash},
+                        "annotations": {ANNOTATION_SESSION_FILE: file.hash},
                     },
-                    "spec": _pod(session, spec, revision, default_image),
+                    "spec": _pod(session, spec, file, default_image),
                 },
             }
         }
     )
 
 
-def _pod(session: Session, spec: Spec, revision: Revision, default_image: str) -> dict[str, Any]:
+def _pod(session: Session, spec: Spec, file: SessionFile, default_image: str) -> dict[str, Any]:
     return {
         "serviceAccountName": trader_name(session.name),
         "automountServiceAccountToken": True,
@@ -86,7 +90,7 @@ def _pod(session: Session, spec: Spec, revision: Revision, default_image: str) -
             }
         ],
         "containers": [_container(spec, default_image)],
-        "volumes": _volumes(session, spec, revision),
+        "volumes": _volumes(session, spec, file),
     }
 
 
@@ -126,15 +130,16 @@ def _container(spec: Spec, default_image: str) -> dict[str, Any]:
     }
 
 
-def _volumes(session: Session, spec: Spec, revision: Revision) -> list[dict[str, Any]]:
+def _volumes(session: Session, spec: Spec, file: SessionFile) -> list[dict[str, Any]]:
     secrets = {
         "credentials": spec.account.broker.credentials_secret_ref.name,
         "database": spec.storage.database_secret_ref.name,
     }
     if spec.storage.redis_secret_ref is not None:
         secrets["redis"] = spec.storage.redis_secret_ref.name
+    files = (session_file_name(session.name, file.hash), pointer_name(session.name))
     return [
-        {"name": "session", "configMap": {"name": config_name(session.name, revision.hash)}},
+        {"name": "session", "projected": {"sources": [{"configMap": {"name": name}} for name in files]}},
         *(
             {"name": name, "secret": {"secretName": secret, "defaultMode": SECRET_MODE}}
             for name, secret in secrets.items()

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from session_operator.domain.actions import Emit
+from session_operator.domain.actions import Configure, Emit
+from session_operator.domain.reports import TraderReport
 from session_operator.domain.sessions import Session
 from session_operator.kinds import Kind
 
@@ -52,6 +53,16 @@ class Recorder(Protocol):
 
     async def emit(self, session: Session, event: Emit) -> None:
         """Write one event."""
+
+
+class Traders(Protocol):
+    """What is asked of traders, and told to them."""
+
+    async def report(self, address: str) -> TraderReport | None:
+        """Ask a trader for its report; None if it does not answer with one. Never raises."""
+
+    async def configure(self, order: Configure) -> str:
+        """Tell a trader which configuration to run; empty when it took it, else why it did not. Never raises."""
 
 
 class Complaints(Protocol):

@@ -5,13 +5,16 @@ its Ready condition where the API server refused something, and tried again late
 """
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
-from session_operator.domain.actions import Apply, Delete, Emit, WriteStatus
-from session_operator.domain.decide import Decision, Terms, decide
+from session_operator.domain.actions import Apply, Configure, Delete, Emit, WriteStatus
+from session_operator.domain.decide import Decision, Terms, decide, is_steering
 from session_operator.domain.observed import Observed
-from session_operator.engine.ports import Clock, Cluster, Measures, Recorder
+from session_operator.domain.statuses import read_status
+from session_operator.engine.hearing import Hearing
+from session_operator.engine.ports import Clock, Cluster, Measures, Recorder, Traders
 from session_operator.engine.queueing import WorkQueue
 from session_operator.engine.worlds import Key, Reference, World
 from session_operator.errors import ApiConflictError, ApiError, ApiNotFoundError, OperatorError
@@ -20,6 +23,8 @@ FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 300.0
 RECONCILE_SECONDS = 60.0
 DISCOVERIES = 3
+# Less than one, so that each look at the pace asks anew.
+FRESH_ENOUGH = 0.8
 
 log = structlog.get_logger()
 
@@ -28,7 +33,15 @@ class Reconciler:
     """Brings sessions from what is to what is wanted."""
 
     def __init__(
-        self, world: World, terms: Terms, *, cluster: Cluster, recorder: Recorder, clock: Clock, measures: Measures
+        self,
+        world: World,
+        terms: Terms,
+        *,
+        cluster: Cluster,
+        traders: Traders,
+        recorder: Recorder,
+        clock: Clock,
+        measures: Measures,
     ) -> None:
         self.queue: WorkQueue[Key] = WorkQueue()
         self._cluster = cluster
@@ -37,6 +50,7 @@ class Reconciler:
         self._clock = clock
         self._measures = measures
         self._terms = terms
+        self._hearing = Hearing(traders, clock)
         self._faults: dict[Key, str] = {}
         self._failures: dict[Key, int] = {}
         self._told_at: dict[Key, float] = {}
@@ -82,19 +96,30 @@ class Reconciler:
         if observed is None:
             self._forget(key)
             return None
-        observed, decision = await self._discover(key, observed)
+        await self._hearing.ask(key, observed.pods, self._pace(observed))
+        observed, decision = await self._discover(key, self._observe(key) or observed)
         fault = await self._change(observed, decision)
         if fault is not None:
             self._faults[key] = str(fault)
         elif self._faults.pop(key, None) is None and not _changes(decision):
             await self._tell(observed, decision)
-            return decision.look_again_seconds
+            return self._when(key, decision)
         current = self._observe(key)
         if current is not None:
+            await self._hearing.ask(key, current.pods, self._pace(current))
+            current = self._observe(key) or current
             decision = self._decide(current)
             await self._tell(current, decision)
         if fault is not None:
             raise fault
+        return self._when(key, decision)
+
+    def _when(self, key: Key, decision: Decision) -> float:
+        """Look again at once when the status that was just written lets something be done that waited for it."""
+        if any(isinstance(action, WriteStatus) for action in decision.actions):
+            current = self._observe(key)
+            if current is not None and _changes(self._decide(current)):
+                return 0.0
         return decision.look_again_seconds
 
     async def _discover(self, key: Key, observed: Observed) -> tuple[Observed, Decision]:
@@ -130,6 +155,8 @@ class Reconciler:
                         kind=body["kind"],
                         name=body["metadata"]["name"],
                     )
+                elif isinstance(action, Configure):
+                    await self._configure(Key(namespace, observed.session.name), action)
                 elif isinstance(action, Delete):
                     await self._cluster.delete(action.kind, namespace, action.name, action.uid)
                     reference = Reference(action.kind, namespace, action.name)
@@ -137,6 +164,15 @@ class Reconciler:
             except ApiError as error:
                 first = first or error
         return first
+
+    async def _configure(self, key: Key, order: Configure) -> None:
+        """Tell a trader; what it refuses is shown in a condition, and tried again with the next look."""
+        why = await self._hearing.tell(key, order)
+        told = {"session": f"{key.namespace}/{key.name}", "pod": order.pod, "config": order.hash, "run": order.run}
+        if why:
+            log.warning("trader_refused_config", why=why, **told)
+        else:
+            log.info("trader_configured", epoch=order.epoch, **told)
 
     async def _tell(self, observed: Observed, decision: Decision) -> None:
         """Write events, then the status: if the second fails, the first are counted again and not lost."""
@@ -162,9 +198,19 @@ class Reconciler:
     def _observe(self, key: Key) -> Observed | None:
         now = self._clock.monotonic()
         age = now - self._told_at[key] if key in self._told_at else float("inf")
-        return self._world.observe(key, now, status_age_seconds=age, fault=self._faults.get(key, ""))
+        seen = self._world.observe(key, now, status_age_seconds=age, fault=self._faults.get(key, ""))
+        if seen is None:
+            return None
+        heard = self._hearing.reports(key, seen.pods), self._hearing.refusals(key, seen.pods)
+        return replace(seen, reports=heard[0], refusals=heard[1])
+
+    def _pace(self, observed: Observed) -> float:
+        """How old an answer of a trader may be."""
+        is_fast = is_steering(read_status(observed.session.status))
+        return (self._terms.rollout_seconds if is_fast else self._terms.resync_seconds) * FRESH_ENOUGH
 
     def _forget(self, key: Key) -> None:
+        self._hearing.forget(key)
         for memory in (self._faults, self._failures, self._told_at):
             memory.pop(key, None)
         self.queue.forget(key)
@@ -172,4 +218,4 @@ class Reconciler:
 
 
 def _changes(decision: Decision) -> bool:
-    return any(isinstance(action, Apply | Delete) for action in decision.actions)
+    return any(isinstance(action, Apply | Delete | Configure) for action in decision.actions)

@@ -73,7 +73,7 @@ class World:
             return frozenset()
         self._versions[reference] = version
         before, after = self._kept.get(reference), _keep(body)
-        if isinstance(after, PodFacts) and not after.address:
+        if isinstance(after, PodFacts) and not _waits(after):
             self._complaints.pop(reference, None)
         woken = self._concerned(reference, before) | (self._enter(reference, after))
         if reference.kind == "Lease":
@@ -119,17 +119,19 @@ class World:
     def waiting_traders(self) -> dict[Reference, str]:
         """List the addresses of traders that run but are not ready."""
         pods = ((reference, kept) for reference, kept in self._kept.items() if isinstance(kept, PodFacts))
-        return {reference: kept.address for reference, kept in pods if kept.address}
+        return {reference: kept.address for reference, kept in pods if _waits(kept)}
 
     def note_complaint(self, pod: Reference, complaint: str) -> frozenset[Key]:
         """Take what a trader says it waits for, empty for nothing; returns the sessions that this concerns."""
         kept = self._kept.get(pod)
-        if not isinstance(kept, PodFacts) or not kept.address or self._complaints.get(pod, "") == complaint:
+        if not isinstance(kept, PodFacts) or not _waits(kept) or self._complaints.get(pod, "") == complaint:
             return frozenset()
         self._complaints[pod] = complaint
         return self._concerned(pod, kept)
 
-    def observe(self, key: Key, now: float, *, status_age_seconds: float, fault: str) -> Observed | None:
+    def observe(
+        self, key: Key, now: float, *, status_age_seconds: float = float("inf"), fault: str = ""
+    ) -> Observed | None:
         """Put together what a decision about one session looks at; None if it is gone."""
         session = self.session(key)
         if session is None:
@@ -245,6 +247,11 @@ class World:
                 self._renewed.add(reference)
             self._lease_changed[reference] = (renewal, now)
         return is_back or before is None or significance(before) != significance(after)
+
+
+def _waits(pod: PodFacts) -> bool:
+    """Whether there is a trader that runs and is not ready."""
+    return bool(pod.address) and not pod.is_ready
 
 
 def _keep(body: Manifest) -> Any:

@@ -1,5 +1,6 @@
 """What the operator mounts is read strictly, and what is missing is said in words."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ broker: {type: Kitesim, url: "http://kitesim.trading:8080", streamURL: "ws://kit
 lease: {name: account-ab1234, durationSeconds: 15, renewDeadlineSeconds: 8, retryPeriodSeconds: 2}
 calendar: {exchange: AlwaysOpen, timezone: Asia/Kolkata}
 strategies: [{name: opening-range-breakout, parameters: {range_minutes: 5}}]
-config: {stage: full, profile: paper, hash: 3f00}
 """
 
 
@@ -34,7 +34,12 @@ def written(directory: Path, text: str) -> Path:
 
 def test_the_seams_example_is_read(tmp_path: Path, pod: None) -> None:
     """docs/seams.md §2, word for word."""
-    settings = cluster_settings(written(tmp_path, SESSION), Path("configs/paper.yaml"), "0.0.0.0", 8080)
+    profile = tmp_path / "profile.yaml"
+    profile.write_bytes(Path("configs/paper.yaml").read_bytes())
+    (tmp_path / "stage.yaml").write_text("{stage: canary, awaitsPromotion: true}")
+    settings = cluster_settings(written(tmp_path, SESSION), profile, "0.0.0.0", 8080)
+    assert settings.session.config.hash == hashlib.sha256(profile.read_bytes()).hexdigest()
+    assert (settings.session.config.stage, settings.awaits_promotion) == ("canary", True)
     assert settings.session.broker.stream_url == "ws://kitesim.trading:8080"
     assert settings.session.lease.times().renew_deadline == 8_000_000_000
     assert settings.pod.uid == "pod_uid"

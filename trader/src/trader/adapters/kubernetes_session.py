@@ -20,6 +20,7 @@ from trader.engine.ports import KillSwitch, Wishes
 log = structlog.get_logger(__name__)
 
 GROUP, VERSION, PLURAL = "tradeops.dev", "v1alpha1", "tradingsessions"
+LIVE_ALLOWED = "LiveAllowed"
 REQUEST_SECONDS = 5.0
 WATCH_SECONDS = 60
 RETRY_SECONDS = 1.0
@@ -34,11 +35,15 @@ class _Ended(Exception):  # noqa: N818
 class KubernetesSession:
     """`SessionWatch` of one TradingSession."""
 
-    def __init__(self, new_client: Callable[[], ApiClient], namespace: str, name: str) -> None:
+    def __init__(
+        self, new_client: Callable[[], ApiClient], namespace: str, name: str, *, needs_permission: bool = False
+    ) -> None:
+        """`needs_permission`: mode Live counts only while an operator's condition `LiveAllowed` is True."""
         # Any: with `_preload_content=False` the client returns the response itself, which its annotations do not know.
         self._api: Any = CustomObjectsApi(new_client())
         self._namespace = namespace
         self._name = name
+        self._needs_permission = needs_permission
         self._closed = threading.Event()
         self._watching: HTTPResponse | None = None
 
@@ -66,7 +71,7 @@ class KubernetesSession:
         response = self._call(_request_timeout=REQUEST_SECONDS)
         content = json.loads(response.data)
         for session in content["items"]:
-            heard(wishes(session))
+            heard(wishes(session, needs_permission=self._needs_permission))
         return str(content["metadata"]["resourceVersion"])
 
     def _follow(self, version: str, heard: Callable[[Wishes], None]) -> str:
@@ -87,7 +92,8 @@ class KubernetesSession:
                     raise _Ended(session.get("message", "the watch failed"))
                 version = session["metadata"]["resourceVersion"]
                 if event["type"] in {"ADDED", "MODIFIED", "DELETED"}:
-                    heard(wishes(session, is_deleted=event["type"] == "DELETED"))
+                    is_deleted = event["type"] == "DELETED"
+                    heard(wishes(session, is_deleted=is_deleted, needs_permission=self._needs_permission))
         finally:
             self._watching = None
             response.release_conn()
@@ -106,12 +112,12 @@ class KubernetesSession:
         return response
 
 
-def wishes(session: dict[str, Any], *, is_deleted: bool = False) -> Wishes:
+def wishes(session: dict[str, Any], *, is_deleted: bool = False, needs_permission: bool = False) -> Wishes:
     """What a TradingSession asks of a running trader."""
     metadata, spec = session["metadata"], session.get("spec") or {}
     switch = spec.get("killSwitch") or {}
     return Wishes(
-        live=spec.get("mode") == "Live",
+        live=spec.get("mode") == "Live" and (not needs_permission or _is_allowed(session.get("status") or {})),
         suspended=bool(spec.get("suspend", False)),
         kill_switch=KillSwitch(
             session_uid=metadata["uid"],
@@ -122,6 +128,12 @@ def wishes(session: dict[str, Any], *, is_deleted: bool = False) -> Wishes:
         ),
         deleting=is_deleted or "deletionTimestamp" in metadata,
     )
+
+
+def _is_allowed(status: dict[str, Any]) -> bool:
+    """Whether the operator lets new risk be taken; as long as it has not said so, it does not."""
+    conditions = status.get("conditions") or ()
+    return any(each.get("type") == LIVE_ALLOWED and each.get("status") == "True" for each in conditions)
 
 
 def _lines(response: HTTPResponse) -> Iterator[bytes]:

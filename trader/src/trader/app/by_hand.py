@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import socket
 import sys
@@ -32,6 +31,7 @@ from trader.app.settings import (
     SessionReference,
     Settings,
     StrategyChoice,
+    hash_of,
 )
 from trader.app.status import StatusLine
 from trader.app.wiring import Doors, make_telemetry, plan
@@ -257,11 +257,6 @@ def _remember(wanted: Wanted, process: TraderProcess, *, ended_in_order: bool) -
     remember(_memory(wanted), Memory(process.assembled.clock.market_time(), ended_in_order))
 
 
-def _hash(profile: Profile) -> str:
-    """Names what it runs, as the operator's hash does in a pod."""
-    return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
-
-
 def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Settings:
     """The same values that the operator would give a pod."""
     session = SessionFile(
@@ -272,7 +267,7 @@ def _settings(wanted: Wanted, profile: Profile, url: str, stream_url: str) -> Se
         lease=Lease(name=f"account-{wanted.account.lower()}"),
         calendar=CalendarChoice(exchange="AlwaysOpen"),
         strategies=tuple(StrategyChoice(name=name) for name in (profile.strategies or {DEFAULT_STRATEGY: {}})),
-        config=ConfigReference(stage="by-hand", profile=profile.name, hash=_hash(profile)),
+        config=ConfigReference(stage="by-hand", profile=profile.name, hash=hash_of(wanted.profile_file)),
     )
     return Settings(
         session=session,

@@ -185,7 +185,7 @@ def _redis(sharing: Sharing) -> Finding:
 
 
 def _pods(sharing: Sharing, settings: Settings) -> Finding:
-    mine = (settings.session.config.hash, code_digest())
+    mine = sharing.mine() or (settings.session.config.hash, code_digest())
     others = {name: each for name, each in sharing.pods(time.time()).items() if name != settings.pod.name}
     wrong = [
         f"{name} runs configuration {found[0][:10]} and code {found[1]}"

@@ -1,4 +1,4 @@
-"""The trader's HTTP API: probes, metrics, state, kill, release.
+"""The trader's HTTP API: probes, metrics, state, report, configuration, kill, release.
 
 Runs in the engine's own event loop, so that `/healthz` proves that loop; uvicorn keeps its hands off the signals. Every request
 but `/healthz`, `/readyz` and `/metrics` carries a bearer token (`app.access`), and every change is on record (`app.auditing`).
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from trader.app.access import Access, Action
 from trader.app.auditing import Audit
 from trader.app.callers import BodyLimit, Caller, caller_for
+from trader.app.configuring import config_routes
 from trader.app.documents import ConfigInvalid
 from trader.app.pages import add_pages
 from trader.app.process import TraderProcess
@@ -66,6 +67,7 @@ def make_application(process: TraderProcess, access: Access) -> FastAPI:
     application.state.access = access
     application.state.audit = Audit(process)
     application.add_middleware(BodyLimit)
+    application.include_router(config_routes(process))
 
     @application.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> PlainTextResponse:

@@ -30,7 +30,9 @@ def cluster_doors(settings: Settings, kubeconfig: Path | None = None) -> Doors:
     try:
         return Doors(
             lease=KubernetesLease(connect, session.namespace, lease.name, float(lease.retry_period_seconds)),
-            watch=KubernetesSession(connect, session.namespace, session.name),
+            watch=KubernetesSession(
+                connect, session.namespace, session.name, needs_permission=settings.needs_permission
+            ),
             end_process=end_at_once,
             live=False,
         )

@@ -65,11 +65,13 @@ class TraderProcess:
         self.failure: Exception | None = None
         """What kept it from starting at all."""
         self.ended = asyncio.Event()
+        self.run_of: tuple[int, str] = (0, "")
+        """The operator's name for what it last told this process, and the leadership (0: standby) it was told in."""
         self._sharing = Sharing(
             chosen.settings.redis / "url",
             chosen.account,
             self._seen,
-            (chosen.settings.pod.name, chosen.settings.session.config.hash, code_digest()),
+            lambda: (chosen.settings.pod.name, self.begins_with, code_digest()),
         )
         self._doors = doors
         self._patient = patient
@@ -80,6 +82,13 @@ class TraderProcess:
     def engine(self) -> TradingEngine[EngineState] | None:
         """The engine, once there is one."""
         return self.assembled.engine if self.assembled is not None else None
+
+    @property
+    def begins_with(self) -> str:
+        """Hash of the configuration that the next leadership of this process would begin with."""
+        return (
+            self.engine.begins_with.config_hash if self.engine is not None else self.chosen.settings.session.config.hash
+        )
 
     @property
     def name(self) -> str:
@@ -139,6 +148,9 @@ class TraderProcess:
                     ),
                     asyncio.create_task(watch(self._picture, notifier.tell), name="desk-watch"),
                     asyncio.create_task(notifier.run(), name="desk"),
+                    asyncio.create_task(
+                        self.telemetry.ledger.keep(engine.snapshot, self.chosen.calendar, clock), name="ledger"
+                    ),
                     asyncio.create_task(self._sharing.run(lambda: engine.is_leader, self.state), name="sharing"),
                 }
                 try:

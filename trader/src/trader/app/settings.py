@@ -4,6 +4,7 @@ In the cluster the operator writes `session.yaml` and `profile.yaml` (docs/seams
 the same values, so that everything after this module is the same road.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ CREDENTIALS = Path("/etc/trader/credentials")
 DATABASE = Path("/etc/trader/database")
 REDIS = Path("/etc/trader/redis")
 NOTIFICATIONS = Path("/etc/trader/notifications")
+STAGE_FILE = "stage.yaml"
 
 Found = TypeVar("Found")
 DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
@@ -110,6 +112,13 @@ class ConfigReference(Part):
     hash: str = ""
 
 
+class StageFile(Part):
+    """`stage.yaml`, beside the profile: what the operator says about it."""
+
+    stage: str
+    awaits_promotion: Annotated[bool, Field(alias="awaitsPromotion")] = False
+
+
 class SessionFile(Part):
     """`session.yaml`."""
 
@@ -159,6 +168,10 @@ class Settings:
     in_cluster: bool
     http_host: str
     http_port: int
+    awaits_promotion: bool = False
+    """No configuration is stable yet: no new risk until the operator has spoken for one."""
+    needs_permission: bool = False
+    """An operator made this pod: new risk needs its word in the session's status."""
 
 
 def pod_from_environment() -> Pod:
@@ -181,15 +194,17 @@ def cluster_settings(session_file: Path, profile_file: Path, host: str, port: in
         ConfigInvalid: a document or the environment is wrong.
     """
     problems: list[str] = []
-    session, profile, pod = (
+    session, profile, stage, pod = (
         _collect(problems, lambda: load(session_file, SessionFile)),
         _collect(problems, lambda: load(profile_file, Profile)),
+        _collect(problems, lambda: _stage(profile_file.with_name(STAGE_FILE))),
         _collect(problems, pod_from_environment),
     )
-    if problems or session is None or profile is None or pod is None:
+    if problems or session is None or profile is None or stage is None or pod is None:
         raise ConfigInvalid(problems)
+    reference = ConfigReference(stage=stage.stage, profile=profile.name, hash=hash_of(profile_file))
     return Settings(
-        session=session,
+        session=session.model_copy(update={"config": reference}),
         profile=profile,
         pod=pod,
         credentials=Path(os.environ.get("TRADER_CREDENTIALS", CREDENTIALS)),
@@ -201,7 +216,19 @@ def cluster_settings(session_file: Path, profile_file: Path, host: str, port: in
         in_cluster=True,
         http_host=host,
         http_port=port,
+        awaits_promotion=stage.awaits_promotion,
+        needs_permission=bool(stage.stage),
     )
+
+
+def _stage(path: Path) -> StageFile:
+    """What the operator says of the profile; without the file there is no operator (a drill, a trial)."""
+    return load(path, StageFile) if path.exists() else StageFile(stage="")
+
+
+def hash_of(profile_file: Path) -> str:
+    """The name of a configuration: the sha256 of its profile's bytes."""
+    return hashlib.sha256(profile_file.read_bytes()).hexdigest()
 
 
 def _collect(problems: list[str], read: Callable[[], Found]) -> Found | None:

@@ -25,9 +25,9 @@ class Sharing:
         url_file: Path,
         account: str,
         seen: Callable[[dict[str, Any]], None] = lambda _: None,
-        about: tuple[str, str, str] | None = None,
+        about: Callable[[], tuple[str, str, str]] | None = None,
     ) -> None:
-        """`seen` is told each picture that a standby reads; `about` is this pod, its configuration and its code."""
+        """`seen` is told each picture that a standby reads; `about` tells pod, configuration to lead with, code."""
         self._about = about
         self._pods: dict[str, Any] = {}
         self._answered_at: float | None = None
@@ -45,6 +45,10 @@ class Sharing:
     def answered_ago(self) -> float | None:
         """Seconds since Redis answered; None when it never did."""
         return None if self._answered_at is None else time.monotonic() - self._answered_at
+
+    def mine(self) -> tuple[str, str] | None:
+        """Configuration and code of this pod, as it tells them; None when it tells nothing."""
+        return self._about()[1:] if self._about is not None else None
 
     def pods(self, now: float) -> dict[str, tuple[str, str]]:
         """Configuration and code of each pod that spoke lately, by its name."""
@@ -75,7 +79,7 @@ class Sharing:
     ) -> None:
         try:
             if self._about is not None:
-                name, config, code = self._about
+                name, config, code = self._about()
                 self._pods = await live.report_pod(name, {"config": config, "code": code, "at": time.time()})
             if is_leader():
                 self.leader_state = None

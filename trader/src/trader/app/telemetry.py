@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from trader.app.ledger import Ledger
 from trader.domain.values import SECOND, Epoch, GuardCode, KillReason, MachineTime, Standing, TradingState
 from trader.domain.views import StateView
 from trader.engine.settings import Snapshot
@@ -55,6 +56,7 @@ class TraderTelemetry:
 
     def __init__(self, instance: str, version: str, config_hash: str) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        self.ledger = Ledger()
         self._instance = instance
         registry = self.registry
         Gauge("trader_build_info", "What runs here.", ["version", "config_hash"], registry=registry).labels(
@@ -173,6 +175,7 @@ class TraderTelemetry:
 
     def performed(self, operation: str, outcome: str, seconds: float) -> None:
         """A call to the broker ended."""
+        self.ledger.performed(operation, outcome, seconds)
         if operation not in _ORDER_OPERATIONS:
             self._reads.labels(operation, outcome).inc()
             if operation == "book" and outcome == "answered":
@@ -192,6 +195,7 @@ class TraderTelemetry:
     def denied(self, code: GuardCode) -> None:
         """A guard denied an intent."""
         self._guards.labels(code.value).inc()
+        self.ledger.denied(code)
 
     def killed(self, reason: KillReason) -> None:
         """A kill was engaged."""
@@ -200,6 +204,7 @@ class TraderTelemetry:
     def flattened(self, reason: KillReason, seconds: float) -> None:
         """A kill reached flat."""
         self._flatten.labels(reason.value).observe(seconds)
+        self.ledger.flattened(seconds)
 
     def flattening(self, *, is_pending: bool) -> None:
         """Whether a kill waits for its proof now: a histogram never sees what never ends."""

@@ -198,6 +198,7 @@ def _engine_settings(settings: Settings, live: bool) -> EngineSettings:
         profile=risk_profile(settings.profile),
         config_hash=settings.session.config.hash,
         stage=settings.session.config.stage,
+        awaits_promotion=settings.awaits_promotion,
         emergency_directory=settings.emergency_directory,
         live=live,
     )

@@ -16,7 +16,7 @@ import structlog
 from trader.domain.effects import ConfigJudged, SignalJudged
 from trader.domain.events import EntrySignal, ModeWanted, ProfileApplied
 from trader.domain.profiles import Config
-from trader.domain.values import SECOND, Epoch, KillReason, Standing
+from trader.domain.values import SECOND, Epoch, KillReason, MachineTime, MarketTime, Standing
 from trader.engine.domains import Domain, State
 from trader.engine.elector import ElectorThread
 from trader.engine.emergency import EmergencyJournal
@@ -87,6 +87,9 @@ class TradingEngine(Generic[State]):
         self._heard_wishes: asyncio.Queue[Wishes] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live, self._suspended = settings.live, False
+        self.begins_with = Config(settings.config_hash, settings.stage, settings.profile)
+        """What the next leadership begins with: the files' configuration, or a later one that is stable now."""
+        self._awaits_promotion = settings.awaits_promotion
         self._epoch = Epoch(0)
         self._leadership: Leadership[State] | None = None
         self._questions = Questions(ports.clock, lambda: self._leadership)
@@ -142,6 +145,11 @@ class TradingEngine(Generic[State]):
     async def take_signal(self, strategy: str, signal: EntrySignal) -> SignalJudged:
         """Bring a signal to one of the session's strategies (docs/seams.md §7); its answer, or NOT_LEADER after two seconds."""
         return await self._questions.take_signal(strategy, signal)
+
+    def promoted(self) -> None:
+        """The operator has spoken for a configuration: new risk no longer waits for its word."""
+        self._awaits_promotion = False
+        self._tell_mode()
 
     def snapshot(self) -> Snapshot:
         """What is now."""
@@ -287,7 +295,7 @@ class TradingEngine(Generic[State]):
             tell=self._elector.tell,
         )
         leadership = Leadership(
-            self._domain, taken.state, taken.term, ports, desk=self._desk, profile=self._settings.profile
+            self._domain, taken.state, taken.term, ports, desk=self._desk, profile=self.begins_with.profile
         )
         self._leadership = leadership
         log.info("leading", epoch=taken.term.epoch, records=taken.records, seconds=taken.seconds)
@@ -304,7 +312,7 @@ class TradingEngine(Generic[State]):
         except TimeoutError:
             log.warning("lease_not_released", holder=self._settings.identity.holder)
 
-    # --- what comes from other threads ---
+    # --- from other threads ---
 
     def _heard(self, signal: Signal) -> None:
         if signal is Signal.LOST:
@@ -328,22 +336,19 @@ class TradingEngine(Generic[State]):
             self._loop.call_soon_threadsafe(action)
 
     def _start_watch(self) -> None:
-        watch = self._ports.watch
-        if watch is None:
-            return
+        watch, never = self._ports.watch, threading.Event()
 
         def heard(wishes: Wishes) -> None:
             self._call(lambda: self._heard_wishes.put_nowait(wishes))
 
-        is_over = threading.Event()
-        self._start_thread(lambda: watch.watch(heard, is_over.is_set), "session-watch")
+        if watch is not None:
+            self._start_thread(lambda: watch.watch(heard, never.is_set), "session-watch")
 
     async def _hear_wishes(self) -> None:
         while True:
             wishes = await self._heard_wishes.get()
             self._live, self._suspended = wishes.live, wishes.suspended or wishes.deleting
-            if self._leadership is not None:
-                self._leadership.post(self._mode_wanted())
+            self._tell_mode()
             await self._desk.hear(wishes)
 
     async def _poll(self) -> None:
@@ -365,17 +370,19 @@ class TradingEngine(Generic[State]):
         )
 
     def _annotations(self) -> dict[str, str]:
-        leadership = self._leadership
-        return annotations(
-            self._epoch, leadership.view if leadership is not None else None, self._ports.clock.wall_time
-        )
+        view = self._leadership.view if self._leadership is not None else None
+        return annotations(self._epoch, view, self._ports.clock.wall_time)
 
     def _profile_applied(self) -> ProfileApplied:
-        clock, settings = self._ports.clock, self._settings
-        return ProfileApplied(
-            clock.machine_time(), clock.market_time(), settings.profile, settings.config_hash, settings.stage
-        )
+        config = self.begins_with
+        return ProfileApplied(*self._now(), config.profile, config.config_hash, config.stage)
+
+    def _tell_mode(self) -> None:
+        if self._leadership is not None:
+            self._leadership.post(self._mode_wanted())
 
     def _mode_wanted(self) -> ModeWanted:
-        clock = self._ports.clock
-        return ModeWanted(clock.machine_time(), clock.market_time(), self._live, self._suspended)
+        return ModeWanted(*self._now(), self._live and not self._awaits_promotion, self._suspended)
+
+    def _now(self) -> tuple[MachineTime, MarketTime]:
+        return self._ports.clock.machine_time(), self._ports.clock.market_time()

@@ -39,6 +39,8 @@ class EngineSettings:
     """Survives the process (not the pod): what was done while the database was away is written here first."""
     stage: str = ""
     """The stage that the configuration had reached when the process was started."""
+    awaits_promotion: bool = False
+    """No configuration is stable yet: no new risk until the operator has spoken for one."""
     live: bool = False
     """What the desk wants until the session's watch says otherwise; by hand it is all there is."""
     stop_seconds: float = 5.0
