@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from ops.mutation.reporting import write_report
@@ -28,23 +29,25 @@ def main() -> int:
     parser.add_argument("--report", action="store_true", help="only write the page")
     asked = parser.parse_args()
     if not asked.report:
+        deadline = time.monotonic() + asked.minutes * 60
         tests_differ = prepare()
         if tests_differ:
             (WORKSPACE / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
-        names = [name for module in MODULES for name in undecided(module)] if tests_differ else []
-        _run(["run", "--max-children", str(asked.children), *names], asked.minutes * 60)
+        _run(["run", "--max-children", str(asked.children)], deadline)
+        if tests_differ and (names := [name for module in MODULES for name in undecided(module)]):
+            _run(["run", "--max-children", str(asked.children), *names], deadline)
     open_questions = write_report()
     for question in open_questions:
         print(f"mutation: {question}", file=sys.stderr)
     return 1 if open_questions else 0
 
 
-def _run(arguments: list[str], seconds: float) -> None:
-    """mutmut, politely, for so long at most; it keeps each verdict as it comes."""
+def _run(arguments: list[str], deadline: float) -> None:
+    """mutmut, politely, until then at most; it keeps each verdict as it comes."""
     mutmut = str(Path(sys.executable).with_name("mutmut"))
     process = subprocess.Popen(["nice", "-n", str(_NICE), mutmut, *arguments], cwd=WORKSPACE, start_new_session=True)
     try:
-        process.wait(seconds)
+        process.wait(max(deadline - time.monotonic(), 1))
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         os.killpg(process.pid, signal.SIGINT)
         try:

@@ -15,6 +15,7 @@ MODULES = ("guards", "brackets", "orders", "flattening", "exiting")
 """Of `trader.domain`."""
 TESTS = (
     "test_guard_bounds.py",
+    "test_guard_cases.py",
     "test_guards.py",
     "test_brackets.py",
     "test_orders.py",

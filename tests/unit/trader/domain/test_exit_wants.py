@@ -115,6 +115,7 @@ def test_an_exit_is_placed_when_nothing_can_be_turned(ready: World) -> None:
     naked = bracket(ENTRY)
     assert out(ready, naked) == placed(naked, BID - STEP)
     assert out(ready, naked, held=40) == placed(naked, BID - STEP, quantity=40)
+    assert out(ready, naked, held=1) == placed(naked, BID - STEP, quantity=1)
     assert out(ready, naked, held=-40) == placed(naked, ASK + STEP, Side.BUY, 40)
     assert out(ready, bracket(ENTRY, quantity=Quantity(1)), held=9_000)[0].quantity == 1755  # type: ignore[union-attr]
 
@@ -329,6 +330,7 @@ def test_a_refused_vehicle_rests(ready: World) -> None:
 def test_entries_and_ended_orders_are_no_vehicles(ready: World) -> None:
     """The entry is somebody else's business; what is over is over."""
     working = order(Leg.ENTRY, attempt=1, side=Side.SELL)
+    assert out(ready, bracket(working, ENTRY, STOP)) == [turned(STOP)]
     gone = over(Leg.STOP, OrderStatus.CANCELLED)
     which = bracket(ENTRY, working, gone)
     assert out(ready, which) == placed(which, BID - STEP)

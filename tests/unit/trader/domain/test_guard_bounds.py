@@ -11,7 +11,6 @@ from trader.domain.evolving import evolve
 from trader.domain.guards import GUARDS, Case, daily_loss_limit, judge, make_case
 from trader.domain.records import KillStood
 from trader.domain.signals import take_up
-from trader.domain.sizing import Sizing
 from trader.domain.state import EngineState, ForeignPolicy, Order, SpreadNormal
 from trader.domain.strategies import Intent
 from trader.domain.throttle import Budget
@@ -21,6 +20,7 @@ from trader.domain.values import (
     GuardCode,
     KillReason,
     MachineTime,
+    MarketTime,
     OrderStatus,
     Paise,
     Quantity,
@@ -120,6 +120,22 @@ def test_instrument_not_allowed(ready: World) -> None:
     assert words(ready, code, control(profile=profile(underlyings=("BANKNIFTY",)))) == other
     assert words(ready, code, control(profile=profile(kinds=("CE",)))) == other
     assert words(ready, code) == ""
+
+
+def test_expiring(ready: World) -> None:
+    """The day before everything goes; on the day itself until three hours before the end; a day later nothing."""
+    code, today = GuardCode.EXPIRING, mastered(expiry="2026-11-23")
+    assert words(ready, code) == words(ready, code, mastered(expiry="")) == ""
+    assert words(ready, code, mastered(expiry="2026-11-24"), session(ends_day=True)) == ""
+    assert words(ready, code, mastered(expiry="2026-11-22")) == "it expired on 2026-11-22"
+    cutoff = ready.state.settings.tactics.expiry_cutoff
+    for left, said in (
+        (cutoff + 1, ""),
+        (cutoff, "it expires today, and the last hours of a contract take no new risk"),
+    ):
+        ends = session(ends_day=True, end=MarketTime(ready.market_time + left))
+        assert words(ready, code, today, ends) == said
+    assert words(ready, code, today, session(ends_day=False, end=ready.market_time)) == ""
 
 
 def test_foreign_activity(ready: World) -> None:
@@ -334,54 +350,6 @@ def test_rate_limit(ready: World) -> None:
     assert said == "4 calls are left this second, 4 belong to exits"
     for age, answer in ((60 * SECOND, ""), (60 * SECOND - 1, "the broker counted too many calls within this minute")):
         assert words(ready, code, control(limited_at=MachineTime(ready.now - age))) == answer
-
-
-def test_a_case_gathers_what_is(ready: World) -> None:
-    """Distance, heat, size and budget are those of this intent at this moment."""
-    case = case_of(ready)
-    assert case.stop_distance == 5_000
-    assert case.net_liquidation == ready.state.control.net_liquidation
-    assert case.quote == ready.state.market.quotes[NIFTY]
-    assert case.heat == 0
-    assert case.budget == case.turn.budget()
-    held, order = holding(ready)
-    assert case.identity == order.intent
-    assert case_of(ready, lambda _: held).heat == 1755 * 5_000
-    assert case_of(ready, control(net_liquidation=None)).net_liquidation == 0
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        control(instruments={}),
-        control(profile=None),
-        control(net_liquidation=None),
-        mastered(lot_size=Quantity(0)),
-    ],
-)
-def test_what_cannot_be_sized_is_zero(ready: World, change: Change) -> None:
-    """Without instrument, profile, funds or lot the size is nothing, never a guess."""
-    assert case_of(ready, change).sizing == Sizing(0, 0, 0)
-    assert case_of(ready, proposal=intent(stop_price=Paise(2_400_100))).sizing == Sizing(0, 0, 0)
-    least = case_of(ready, unit_lots(), proposal=intent(stop_price=Paise(2_400_099))).sizing
-    assert least.by_risk == case_of(ready).net_liquidation * 5_000 // 1_000_000
-    assert all(isinstance(bound, int) for bound in (least.by_risk, least.by_heat, least.by_freeze))
-
-
-def test_slices_leave_room(ready: World) -> None:
-    """As many as the profile wants, can be closed in time, and fit into the second without the exits' share; at least one."""
-    wants_nine = control(profile=profile(entry_slices=9))
-    assert case_of(ready, wants_nine).sizing.slices == 5
-    assert case_of(ready, control(profile=profile(entry_slices=2))).sizing.slices == 2
-    assert case_of(ready, control(profile=profile(entry_slices=1))).sizing.slices == 1
-    assert case_of(ready, control(profile=profile(entry_slices=9, orders_per_second=9))).sizing.slices == 4
-    held, _ = holding(ready)
-    room = evolve(held, control=evolve(held.control, profile=profile(entry_slices=9)))
-    assert case_of(ready, lambda _: room).sizing.slices == 4
-    crowded = evolve(room.control, sends=room.control.sends.noted(ready.now, 3))
-    assert case_of(ready, lambda _: evolve(room, control=crowded)).sizing.slices == 2
-    full = evolve(room.control, sends=room.control.sends.noted(ready.now, 9))
-    assert case_of(ready, lambda _: evolve(room, control=full)).sizing.slices == 1
 
 
 def test_the_first_objection_is_told(ready: World) -> None:

@@ -109,10 +109,12 @@ class Turn:
     def emit(self, order: PlaceOrder | ModifyOrder | CancelOrder, track: Track) -> None:
         """Send an order call: counted as an attempt, whatever becomes of it, and remembered on the order's road."""
         self.orders.append(order)
-        self.change_control(
-            sends=self.control.sends.noted(self.now, 1),
+        control = self.control
+        self.control = evolve(
+            control,
+            sends=control.sends.noted(self.now, 1),
             touched_at=self.now,
-            tracks=with_entry(self.control.tracks, order.tag, track),
+            tracks=with_entry(control.tracks, order.tag, track),
         )
 
     def finish(self) -> tuple[EngineState, tuple[Effect, ...]]:
