@@ -89,7 +89,7 @@ def run(  # noqa: PLR0917 - one for each option
         click.echo("\n".join(f"drills: --profile: {problem}" for problem in error.problems), err=True)
         sys.exit(BAD_INPUT)
     config_hash = config_hash or hashlib.sha256(profile_file.read_bytes()).hexdigest()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     document: dict[str, Any] = yaml.safe_load(profile.model_dump_json())
     with tempfile.TemporaryDirectory(prefix="drill-") as made:
         root = keep or Path(made)

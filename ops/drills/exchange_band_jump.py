@@ -19,9 +19,9 @@ def entry_outside_the_band(stand: Stand, findings: Findings) -> None:
     """The limits close in before a signal: its stop or target lies outside. FREEZE_BAND, once, and nothing is sent."""
     (trader,) = stand.traders
     name = stand.exchange.instrument("NIFTY")
-    signal_price = stand.exchange.last_price(name) * 1.0005
+    signal_price = stand.exchange.last_price(name) * 1.0015
     # The entry itself is inside, its stop, 0.4 % below, is not.
-    stand.exchange.fault("band-jump", instrument=name, percent=0.1)
+    stand.exchange.fault("band-jump", instrument=name, percent=0.2)
     wait(HEARD_SECONDS / 2)
     before = trader.metric("trader_guard_trips_total", guard="FREEZE_BAND")
     stand.exchange.force(name, signal_price)

@@ -21,7 +21,8 @@ MINUTE_NS: Final = 60 * 1_000_000_000
 SESSION_NS: Final = 30 * MINUTE_NS
 INDIA_NS: Final = 330 * MINUTE_NS
 """Sessions of the always-open calendar are counted from midnight in India; Unix time is half an hour off them."""
-START_SECONDS: Final = 45.0
+START_SECONDS: Final = 120.0
+"""Until a steady state: generous, for a slow machine makes a drill longer, not red."""
 PROTECT_SECONDS: Final = 20.0
 
 
@@ -114,8 +115,9 @@ class Stand:
         venue = self.exchange
         now = venue.market_ns()
         start = ((now + INDIA_NS) // SESSION_NS + 1) * SESSION_NS - INDIA_NS
-        # The traders hear the clock once a second: at speed 20 they know it well before the session begins.
-        venue.set_clock(speed=20, advance_seconds=(start - now) / 1e9 - 50)
+        # The traders hear the clock once a second: they know it before the session begins. A range counts only when it was seen
+        # without a gap of a fifth of it: two seconds of machine time at this speed, which a busy machine can keep.
+        venue.set_clock(speed=6, advance_seconds=(start - now) / 1e9 - 15)
         awaited(lambda: venue.market_ns() > start + MINUTE_NS - 10_000_000_000, START_SECONDS, "the session opens")
         for each in UNDERLYINGS:
             name = venue.instrument(each)

@@ -19,7 +19,7 @@ ACCOUNT: Final = "DR1234"
 FUNDS_RUPEES: Final = 20_000_000
 DAY: Final = "2026-11-23"
 """One fixed trading day: its instruments are known, and a drill means the same tomorrow."""
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 90.0
 _LISTENING = re.compile(r"kitesim listening on (http://\S+)")
 Entry = Mapping[str, Any]
 

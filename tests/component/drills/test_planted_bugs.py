@@ -27,7 +27,12 @@ def run(tmp_path: Path, drill: str, variant: str, bug: str = "") -> tuple[int, d
     ("bug", "drill", "variant", "broken"),
     [
         ("epoch_check_off", "dual-runner", "leader-frozen", "the loser ended by itself"),
-        ("replay_guard_off", "ws-flap-child-placement", "updates-replayed", "no order twice"),
+        (
+            "replay_guard_off",
+            "ws-flap-child-placement",
+            "updates-replayed",
+            "NIFTY: one entry, one stop, one target at the exchange",
+        ),
         ("band_check_off", "exchange-band-jump", "entry-outside", "FREEZE_BAND denies the entry"),
     ],
 )
