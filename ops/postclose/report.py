@@ -228,7 +228,7 @@ header p {{ margin: .1rem 0 0; color: var(--soft); }}
 .headline {{ margin: 1.2rem 0; padding: .7rem 1rem; border-left: .3rem solid var(--up); background: #eef8f2; font-weight: 600; }}
 .headline.look {{ border-color: #d99000; background: #fff8e8; }}
 .headline.bad {{ border-color: var(--down); background: #fdeeed; color: var(--down); }}
-.tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem; }}
+.tiles {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: .8rem; }}
 .tiles div {{ padding: .7rem .9rem; border: 1px solid var(--line); border-radius: .4rem; }}
 .tiles span, .tiles em {{ display: block; color: var(--soft); font-size: .8rem; font-style: normal; }}
 .tiles strong {{ display: block; font-size: 1.25rem; white-space: nowrap; }}
@@ -241,6 +241,9 @@ thead th:nth-child(n+4):not(:nth-child(7)), tbody td:nth-child(n+4):not(:nth-chi
 .facts th {{ width: 11rem; color: var(--soft); font-weight: 500; }}
 .facts td {{ text-align: left !important; white-space: normal; overflow-wrap: anywhere; }}
 ul {{ margin: 0; padding-left: 1.1rem; }} li {{ overflow-wrap: anywhere; }}
+@media (max-width: 40rem) {{ body {{ padding: 1rem; }} .tiles {{ grid-template-columns: repeat(2, 1fr); gap: .5rem; }}
+  .tiles div {{ padding: .5rem .6rem; }} .tiles strong {{ font-size: 1.05rem; }}
+  .facts th {{ width: 7rem; white-space: normal; }} }}
 @media print {{ body {{ padding: 0; font-size: 12px; }} }}
 </style></head><body>
 {body}
