@@ -1,6 +1,7 @@
 """Which images there are, and how their names follow from what they are made from."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,27 @@ def test_nothing_imports_what_the_images_leave_out() -> None:
             guilty += [str(path) for found in names if found == left_out or found.startswith(f"{left_out}.")]
 
     assert guilty == []
+
+
+def test_the_lock_of_an_image_covers_what_stands_beside_its_distribution() -> None:
+    """kitesim's wheel is installed without its requirements: the traders' lock must have each of them, in the same version."""
+
+    def pinned(distribution: Path) -> set[str]:
+        lines = (distribution / "requirements.lock").read_text().splitlines()
+        return {line.split()[0] for line in lines if "==" in line and not line.startswith(" ")}
+
+    for image in OURS:
+        assert image.distribution is not None
+        for beside in image.beside:
+            assert pinned(beside) - pinned(image.distribution) == set()
+
+
+def test_what_an_image_carries_counts_for_its_name(image: Image, tmp_path: Path) -> None:
+    """A drill that changed is another image."""
+    (folder := tmp_path / "drills").mkdir()
+    (file := folder / "drill.py").write_text("A = 1\n")
+    carrying = replace(image, folders=(folder,))
+    before = carrying.reference("base", "x86_64")
+    file.write_text("A = 2\n")
+
+    assert carrying.reference("base", "x86_64") != before
