@@ -48,8 +48,12 @@ def test_money_is_paid_in_and_out(exchange: Exchange) -> None:
     user_id = kite.profile()["user_id"]
     exchange.control("POST", "funds", user_id=user_id, amount=1234.5)
     assert kite.margins("equity")["available"]["cash"] == pytest.approx(before + 1234.5)
-    exchange.control("POST", "funds", user_id=user_id, amount=-1234.5)
-    assert kite.margins("equity")["available"]["cash"] == pytest.approx(before)
+    exchange.control("POST", "funds", user_id=user_id, amount=-1000)
+    equity = kite.margins("equity")
+    assert equity["available"]["cash"] == pytest.approx(before + 234.5)
+    assert equity["available"]["intraday_payin"] == pytest.approx(1234.5)
+    assert equity["utilised"]["payout"] == pytest.approx(1000)
+    assert equity["available"]["opening_balance"] == pytest.approx(before)
 
 
 def test_the_market_follows_pushed_quotes(make_exchange: Maker) -> None:

@@ -107,6 +107,16 @@ async def test_a_market_order_carries_its_protection_and_moves_the_position(desk
     assert abs(after - before) < before // 100
 
 
+async def test_money_that_leaves_the_account_is_worth_nothing_to_us(desk: Desk) -> None:
+    """A withdrawal during the day lowers what every limit is a share of; money that comes raises it."""
+    before = await desk.broker.net_liquidation()
+    account = desk.simulator.simulator.accounts["AB1234"]
+    account.move_funds(-9_000_000 * 100)
+    assert await desk.broker.net_liquidation() == before - 9_000_000 * 100
+    account.move_funds(4_000_000 * 100)
+    assert await desk.broker.net_liquidation() == before - 5_000_000 * 100
+
+
 async def test_what_the_broker_refuses_is_certain(desk: Desk) -> None:
     """Half a lot: no order exists."""
     nifty = await future_of(desk)

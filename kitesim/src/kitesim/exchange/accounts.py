@@ -62,6 +62,9 @@ class Account:
     holdings: dict[int, Holding] = field(default_factory=dict)
     blocked: int = 0
     opening_cash: int = 0
+    paid_in: int = 0
+    paid_out: int = 0
+    """What came in and what was withdrawn since the day began, in paise."""
     charge_of: ChargeOf = lambda order: 0
     exercise_charge_of: ExerciseChargeOf = lambda position, final: 0
     charges: dict[str, int] = field(default_factory=dict)
@@ -73,6 +76,14 @@ class Account:
 
     def __post_init__(self) -> None:
         self.opening_cash = self.cash
+
+    def move_funds(self, amount: int) -> None:
+        """Pay paise in, or out when negative; nothing else of the account changes."""
+        self.cash += amount
+        if amount > 0:
+            self.paid_in += amount
+        else:
+            self.paid_out -= amount
 
     def margin(self, instrument: Instrument, product: str, buy: int, sell: int, buy_value: int) -> int:
         """Return what a position and these pending orders block in paise: the worse of all buys or all sells."""
@@ -196,7 +207,7 @@ class Account:
                 "opening_balance": self.opening_cash / 100,
                 "live_balance": net / 100,
                 "collateral": 0,
-                "intraday_payin": 0,
+                "intraday_payin": self.paid_in / 100,
             },
             "utilised": {
                 "debits": (self.cash - net) / 100,
@@ -204,7 +215,7 @@ class Account:
                 "m2m_realised": realised / 100,
                 "m2m_unrealised": unrealised / 100,
                 "option_premium": 0,
-                "payout": 0,
+                "payout": self.paid_out / 100,
                 "span": 0,
                 "holding_sales": 0,
                 "turnover": 0,
@@ -262,6 +273,7 @@ class Account:
             self._margins[instrument.token, product] = margin
             self.blocked += margin
         self.opening_cash = self.cash
+        self.paid_in = self.paid_out = 0
 
     def _deliver(self, position: Position) -> None:
         self.cash += position.day_sell_value - position.day_buy_value

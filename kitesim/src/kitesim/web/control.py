@@ -163,7 +163,7 @@ async def funds(simulator: Simulator, request: web.Request) -> object:
     account = simulator.accounts.get(body.user_id)
     if account is None:
         raise ControlRefused(f"user_id: no user is called {body.user_id!r}", 404)
-    account.cash += round(body.amount * 100)
+    account.move_funds(round(body.amount * 100))
     simulator.log.write("funds_moved", user_id=body.user_id, amount=body.amount)
     return {"user_id": body.user_id, "margins": account.margins_row()}
 

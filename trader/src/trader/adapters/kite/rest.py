@@ -137,7 +137,7 @@ class KiteRest:
         return await self._read(lambda kite: _rows(kite.positions()["net"], broker_position))
 
     async def net_liquidation(self) -> Paise:
-        """Opening cash, what was paid in today and collateral, plus the day's realised and unrealised profit.
+        """Opening cash, what was paid in and out today and collateral, plus the day's realised and unrealised profit.
 
         The profit is summed over the positions: the margin reply nets it into `utilised` together with blocked margin.
         """
@@ -282,11 +282,16 @@ def _rows(rows: Any, understand: Callable[[Row], T]) -> tuple[T, ...]:
 
 
 def _cash(kite: KiteConnect) -> int:
-    """What the day began with, and what came in since."""
-    available = kite.margins("equity")["available"]
-    return sum(
-        paise(available.get(name)) for name in ("opening_balance", "intraday_payin", "collateral", "adhoc_margin")
+    """What the day began with, and what came in since, less what was withdrawn.
+
+    Kite's documentation gives no sign for `payout`; either way it is money that is gone.
+    """
+    equity = kite.margins("equity")
+    came = sum(
+        paise(equity["available"].get(name))
+        for name in ("opening_balance", "intraday_payin", "collateral", "adhoc_margin")
     )
+    return came - abs(paise(equity.get("utilised", {}).get("payout")))
 
 
 def _profit(kite: KiteConnect) -> int:
