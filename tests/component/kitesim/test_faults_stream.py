@@ -114,6 +114,17 @@ def test_a_black_hole_says_nothing_at_all(exchange: Exchange, trader: KiteConnec
     ticker.until(lambda event: event[0] == "ticks")
 
 
+def test_a_new_connection_falls_into_the_hole_from_its_first_frame(
+    exchange: Exchange, trader: KiteConnect, make_ticker: Maker
+) -> None:
+    """Who reconnects gets no snapshot either: silence is silence, however often one asks."""
+    made = fault(exchange, trader, "black-hole")
+    ticker = make_ticker(exchange, trader.api_key, trader.access_token, {"full": [INDEX, SHARE]})
+    ticker.quiet_for(1.5, {"ticks", "bytes"}, after=0.0)
+    exchange.control("DELETE", f"faults/{made}")
+    ticker.until(lambda event: event[0] == "ticks")
+
+
 @shows("heartbeats-only")
 def test_heartbeats_come_without_ticks(exchange: Exchange, trader: KiteConnect, make_ticker: Maker) -> None:
     """One byte now and then keeps every watchdog of bytes calm; order updates still come."""

@@ -53,6 +53,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
         heartbeat_seconds=settings.heartbeat_ms / 1000,
         cut=lambda: request.transport.abort() if request.transport is not None else None,
     )
+    # A fault that stands befalls a new connection from its first frame: it must not slip out a snapshot.
+    simulator.hub.before_frames(connection)
     simulator.hub.connections.append(connection)
     simulator.log.write("stream_opened", user_id=user.user_id, remote=request.remote)
     writer = asyncio.create_task(connection.write())
