@@ -157,7 +157,7 @@ def test_canary_to_full_without_a_restart(rollouts: Rollouts) -> None:
     rollouts.wait_for_configs("full-live", "full-live")
     assert rollouts.uids() == before
     assert rollouts.status()["config"]["stable"] == hash_of("full-live")
-    assert {"RolloutStarted", "RolloutStageBegun", "RolloutComplete", "ConfigPromoted"} <= rollouts.reasons()
+    assert {"RolloutStarted", "RolloutComplete", "ConfigPromoted"} <= rollouts.reasons()
     rollouts.session.kubectl.run(
         "wait", "--for=condition=RolloutComplete", f"tradingsession/{rollouts.session.name}", "--timeout=10s"
     )
