@@ -8,7 +8,7 @@ from rich.table import Table
 
 from ops.bench.figures import Figure, Part, PeerMissing, write
 
-PARTS = ("decode", "step", "values", "kitesim", "failover")
+PARTS = ("decode", "step", "values", "kitesim", "failover", "simulation")
 """Each is a module of this package with a function `measure()`."""
 ON_REQUEST = frozenset({"failover"})
 """Parts that need the cluster and minutes: only when named."""

@@ -86,6 +86,7 @@ def courses(entries: Entries, *, counts_outside: bool = False) -> dict[str, list
     orders: dict[str, Working] = {}
     found: dict[str, list[Moment]] = {}
     instruments: dict[str, str] = {}
+    outside: dict[str, int] = {}
     for entry in entries:
         kind = entry["kind"]
         order_id = str(entry.get("order_id"))
@@ -101,27 +102,37 @@ def courses(entries: Entries, *, counts_outside: bool = False) -> dict[str, list
             order = orders[order_id]
         else:
             if kind == "trade" and counts_outside:
-                _traded_outside(found, instruments, entry)
+                _traded_outside(found, instruments, outside, entry)
             continue
         course = found.setdefault(order.parts.intent, [])
         moment = _next(course, order, entry["machine_time_ns"])
         _CHANGES[kind](moment, order, entry)
         course.append(moment)
+        if outside and kind == "trade":
+            _close(course, outside, entry)
     return found
 
 
 def _traded_outside(
-    found: Mapping[str, list[Moment]], instruments: Mapping[str, str], entry: Mapping[str, Any]
+    found: Mapping[str, list[Moment]],
+    instruments: Mapping[str, str],
+    outside: dict[str, int],
+    entry: Mapping[str, Any],
 ) -> None:
-    """Somebody else traded in the account: what closes a position of ours closes it, oldest intent first."""
-    sign = 1 if entry["transaction_type"] == "BUY" else -1
-    left = int(entry["quantity"])
+    """Somebody else traded in the account: what closes a position of ours closes it, now or as soon as there is one."""
+    key = entry["instrument"]
+    outside[key] = outside.get(key, 0) + int(entry["quantity"]) * (1 if entry["transaction_type"] == "BUY" else -1)
     for intent, course in found.items():
-        last = course[-1]
-        if instruments[intent] == entry["instrument"] and last.net * sign < 0 < left:
-            part = min(left, abs(last.net))
-            left -= part
-            course.append(Moment(entry["machine_time_ns"], last.net + sign * part, last.side, dict(last.working)))
+        if instruments[intent] == key:
+            _close(course, outside, entry)
+
+
+def _close(course: list[Moment], outside: dict[str, int], entry: Mapping[str, Any]) -> None:
+    last, left = course[-1], outside.get(entry["instrument"], 0)
+    if last.net * left < 0:
+        part = min(abs(left), abs(last.net)) * (1 if left > 0 else -1)
+        outside[entry["instrument"]] = left - part
+        course.append(Moment(entry["machine_time_ns"], last.net + part, last.side, dict(last.working)))
 
 
 def _next(course: list[Moment], order: Working, at_ns: int) -> Moment:

@@ -94,6 +94,8 @@ def short(seed: int) -> Schedule:
     )
     count = dice.below(7)
     troubles = tuple(_trouble(dice, 2.0, storm) for _ in range(count))
+    # Who is stopped or cut off for long outlives its Lease: the storm lasts until it is back.
+    storm = max([storm, *(each.at + each.seconds + 1.0 for each in troubles if each.kind in _OUTLIVING)])
     return Schedule(
         kind=SHORT,
         seed=seed,
@@ -162,9 +164,9 @@ _WEIGHTS: tuple[tuple[Kind, int, float, float], ...] = (
     (Kind.CRASH, 6, 0, 0),
     (Kind.REPLACE, 2, 0, 0),
     (Kind.CRASH_AT_TURN, 6, 0, 0),
-    (Kind.PAUSE, 4, 0.5, 20.0),
+    (Kind.PAUSE, 4, 0.5, 28.0),
     (Kind.STOP, 2, 0, 0),
-    (Kind.LEASE_AWAY, 3, 1.0, 14.0),
+    (Kind.LEASE_AWAY, 3, 1.0, 24.0),
     (Kind.LEASE_AMBIGUOUS, 2, 0.5, 6.0),
     (Kind.LEASE_DELETED, 1, 0.1, 5.0),
     (Kind.REVOKE, 2, 0, 0),
@@ -185,7 +187,7 @@ _WEIGHTS: tuple[tuple[Kind, int, float, float], ...] = (
     (Kind.SLOW, 3, 0.3, 0.9),
     (Kind.SLOW_CONNECTION, 3, 0.1, 1.8),
     (Kind.HIDDEN, 3, 0.5, 20.0),
-    (Kind.FROZEN, 2, 0.5, 20.0),
+    (Kind.FROZEN, 2, 0.5, 25.0),
     (Kind.CRASH_AFTER_SEND, 4, 0, 0),
     (Kind.BROKER_AWAY, 3, 0.3, 5.0),
     (Kind.READS_FAIL, 3, 0.5, 6.0),
@@ -206,6 +208,7 @@ _WEIGHTS: tuple[tuple[Kind, int, float, float], ...] = (
 _BAG = tuple(row for row in _WEIGHTS for _ in range(row[1]))
 
 
+_OUTLIVING = (Kind.PAUSE, Kind.LEASE_AWAY)
 # In an hour these would end all trading: they come in pairs, or late.
 _ENDING = (Kind.KILL, Kind.KILL_BY_SPEC, Kind.RELEASE, Kind.HUMAN_CLOSES, Kind.HUMAN_TRADES, Kind.TIGHTEN)
 _STEADY_BAG = tuple(row for row in _BAG if row[0] not in _ENDING)

@@ -1,6 +1,6 @@
 """A strategy that proposes what the schedule says, when it says so: signals as they might come from outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from trader.domain.prices import beyond, round_down
@@ -28,10 +28,10 @@ class PlannedSignal:
 class Scripted:
     """Proposes each signal once while it stands; a successor proposes it again under the same key."""
 
-    signals: tuple[PlannedSignal, ...]
+    signals: Mapping[InstrumentKey, tuple[PlannedSignal, ...]]
     proposed: Callable[[int], None] = field(compare=False)
     name: str = "scripted"
-    entry_timeout: int = 6 * SECOND
+    entry_timeout: int = 15 * SECOND
 
     def decide(self, view: StrategyView, memory: Memory | None) -> tuple[Memory | None, tuple[Intent, ...]]:
         """Look for signals of this instrument that stand now."""
@@ -39,8 +39,8 @@ class Scripted:
         quote, at = view.quote, view.quote.market_time
         found = [
             each
-            for each in self.signals
-            if each.instrument == quote.instrument and each.at <= at < each.at + WINDOW and each.number not in done
+            for each in self.signals.get(quote.instrument, ())
+            if each.at <= at < each.at + WINDOW and each.number not in done
         ]
         if not found:
             return memory, ()

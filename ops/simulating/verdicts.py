@@ -2,12 +2,17 @@
 
 from ops.judging import invariants, liveness
 from ops.judging.checkers import duplicate_orders, repeated_entries, stale_epoch_risk
+from ops.simulating.troubles import Kind
 from ops.simulating.world import World
 from trader.domain.engine import replay
 from trader.domain.state import initial_state
 
 RECOVERY_NS = 4_000_000_000
 """From standing to the first effect: the book read once, with its deadline of 3 s, and the call."""
+
+_OF_THE_MARKET = frozenset(
+    {Kind.THIN.value, Kind.JUMP.value, Kind.KILL.value, Kind.KILL_BY_SPEC.value, Kind.RELEASE.value}
+)
 
 
 def judge(world: World, killed_at: int | None) -> dict[str, list[str]]:
@@ -16,6 +21,9 @@ def judge(world: World, killed_at: int | None) -> dict[str, list[str]]:
     frozen = {entry["tag"] for entry in history if entry["kind"] == "frozen"}
     thawed = [entry for entry in history if entry.get("tag") not in frozen] if frozen else history
     excused = invariants.excuses(history, RECOVERY_NS, now)
+    # A market in which nothing trades keeps an exit from filling; it keeps nobody from placing or cancelling.
+    calm = [entry for entry in history if entry.get("trouble") not in _OF_THE_MARKET]
+    answerable = invariants.excuses(calm, RECOVERY_NS, now)
     found: dict[str, list[str]] = {
         "I1 no order twice": duplicate_orders(history),
         "I1 one entry per signal": repeated_entries(history),
@@ -23,8 +31,8 @@ def judge(world: World, killed_at: int | None) -> dict[str, list[str]]:
         "I2 the deposed touch nothing": invariants.deposed_acts(history),
         "I3 durable before sent": invariants.undurable_sends(history),
         "I4 no reversal lasts": invariants.lasting(history, "is_reversed", now, excused),
-        "I5 no orphan lasts": invariants.lasting(history, "is_orphaned", now, excused),
-        "I6 no position without its stop": invariants.lasting(history, "is_naked", now, excused),
+        "I5 no orphan lasts": invariants.lasting(history, "is_orphaned", now, answerable),
+        "I6 no position without its stop": invariants.lasting(history, "is_naked", now, answerable),
         "I7 heat is bounded": invariants.overheated(history),
         "I8 no risk after a kill": invariants.risk_after_kill(history),
         "I9 ten calls a second": invariants.too_many_calls(history),
@@ -35,7 +43,7 @@ def judge(world: World, killed_at: int | None) -> dict[str, list[str]]:
         "I15 one answer an intent": invariants.unanswered_intents(history),
         "rule 3 no leg twice": invariants.doubled_legs(history),
         "rule 5 flat is flat": invariants.false_flats(history, frozen),
-        "rule 7 older entries go": invariants.kept_entries(history, now, excused),
+        "rule 7 older entries go": invariants.kept_entries(history, now, answerable),
         "L2 doubt ends": liveness.unresolved(history),
         "L3 somebody leads": liveness.no_leader(history),
         "L4 everything settles": liveness.unsettled(history),

@@ -147,7 +147,9 @@ class World:
         def proposed(count: int) -> None:
             process.probe.proposed += count
 
-        scripted = Scripted(self.schedule.signals, proposed)
+        keys = dict.fromkeys(each.instrument for each in self.schedule.signals)
+        signals = {key: tuple(each for each in self.schedule.signals if each.instrument == key) for key in keys}
+        scripted = Scripted(signals, proposed)
         return (scripted, OpeningRangeBreakout()) if self.schedule.has_breakout else (scripted,)
 
     # --- pods ---

@@ -7,6 +7,7 @@ Layout: `T`, epoch (4), intent (8), leg (1), attempt (2), check (1): 17 characte
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import mul
 
 from trader.domain.evolving import quick
@@ -58,8 +59,12 @@ def encode_tag(parts: TagParts) -> Tag:
     return Tag(body + _check(body))
 
 
+@lru_cache(maxsize=8192)
 def decode_tag(text: str | None) -> TagParts | None:
-    """Read a tag; None for anything that is not one of ours (wrong shape, letter or check character)."""
+    """Read a tag; None for anything that is not one of ours (wrong shape, letter or check character).
+
+    Remembered: each read of the book asks again for all tags of the day.
+    """
     width = 1 + _EPOCH_WIDTH + _INTENT_WIDTH + 1 + _ATTEMPT_WIDTH + 1
     if text is None or not text.isascii() or len(text) != width or text[0] != "T" or text[-1] != _check(text[:-1]):
         return None

@@ -1,0 +1,44 @@
+"""Schedules that broke a promise once, kept for good."""
+
+from dataclasses import replace
+
+import pytest
+
+from ops.simulating.running import run
+from ops.simulating.schedules import Schedule, perfect
+from ops.simulating.troubles import Kind, Trouble
+
+
+def story(*troubles: Trouble, seed: int = 1, **changes: object) -> Schedule:
+    """One bracket and these troubles."""
+    calm = replace(perfect(seed), troubles=troubles, volatility=4.0, storm_seconds=20.0)
+    return replace(calm, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_stop_that_is_stuck_at_the_broker_is_replaced_while_it_refuses_changes(seed: int) -> None:
+    """Acknowledged and never seen, with an entry that goes on filling: naked for as long as it stuck, once."""
+    result = run(story(Trouble(Kind.HIDDEN, number=2, seconds=14.0), seed=seed, partial=0.9))
+
+    assert result.violations == {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_slow_commit_lets_no_second_hold_more_calls_than_the_broker_takes(seed: int) -> None:
+    """What two seconds decided leaves together when the database answers at last."""
+    slow = Trouble(Kind.STORE_SLOW, at=3.0, seconds=4.0)
+    jump = Trouble(Kind.JUMP, at=5.1, amount=140)
+    result = run(story(slow, jump, seed=seed, partial=0.9))
+
+    assert result.violations == {}
+
+
+def test_a_position_that_somebody_closes_right_after_our_own_fill_is_known_once_the_fill_has_settled() -> None:
+    """Not an idle period later."""
+    result = run(story(Trouble(Kind.HUMAN_CLOSES, at=5.5, amount=1)))
+
+    assert result.violations == {}
+    assert result.reached["position_closed_outside"] == 1
+    closed = next(each for each in result.history if each["kind"] == "foreign_order")["machine_time_ns"]
+    cancelled = next(each for each in result.history if each["kind"] == "order_cancelled")["machine_time_ns"]
+    assert cancelled - closed < 4_500_000_000
