@@ -5,7 +5,7 @@ import pytest
 from tests.unit.trader.domain.world import World, nifty, profile
 from trader.domain.brackets import OrderWatcher, held_quantity
 from trader.domain.records import BracketPlanned
-from trader.domain.sizing import Sizing
+from trader.domain.sizing import bounded
 from trader.domain.values import Leg
 from trader.domain.views import view
 
@@ -116,7 +116,7 @@ def test_slices_never_exceed_what_may_be_risked() -> None:
 
 def test_a_cut_is_exact() -> None:
     """Whole slices first, then the rest; nothing is lost and nothing gained."""
-    assert Sizing(10_000, 1_755, 4_000 // 65 * 65, 5).cut() == (1_755, 1_755, 455)
-    assert Sizing(1_755, 1_755, 9_999, 5).cut() == (1_755,)
-    assert Sizing(9_999, 1_755, 9_999, 1).cut() == (1_755,)
+    assert bounded(10_000, 1_755, 4_000 // 65 * 65, 5).cut() == (1_755, 1_755, 455)
+    assert bounded(1_755, 1_755, 9_999, 5).cut() == (1_755,)
+    assert bounded(9_999, 1_755, 9_999, 1).cut() == (1_755,)
     assert nifty().freeze_quantity >= FREEZE

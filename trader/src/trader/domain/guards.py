@@ -16,7 +16,7 @@ from trader.domain.positions import day_profit, portfolio_heat
 from trader.domain.prices import validate_order_price
 from trader.domain.profiles import RiskProfile
 from trader.domain.references import reference_price
-from trader.domain.sizing import Sizing, share_of, size_entry
+from trader.domain.sizing import Sizing, bounded, share_of, size_entry
 from trader.domain.spreads import limits_at, widest
 from trader.domain.state import ForeignPolicy
 from trader.domain.strategies import Intent
@@ -29,7 +29,7 @@ from trader.domain.values import SECOND, GuardCode, IntentId, OrderStatus, Paise
 _CALLS_TO_FLATTEN = 4
 # Users report that a 429 lasts to the end of the broker's minute (kite.trade/forum, 11404).
 _LIMITED_FOR = 60 * SECOND
-_NO_SIZING = Sizing(0, 0, 0)
+_NO_SIZING = bounded(0, 0, 0)
 
 
 @quick

@@ -12,6 +12,8 @@ from trader.domain.instruments import Instrument
 from trader.domain.profiles import PARTS_PER_UNIT, RiskProfile
 from trader.domain.values import Paise, Quantity
 
+_NOTHING = Quantity(0)
+
 
 @quick
 @dataclass(frozen=True, slots=True)
@@ -24,21 +26,27 @@ class Sizing:
     by_heat: int
     slices: int = 1
     """How many orders there may be."""
-
-    @property
-    def quantity(self) -> Quantity:
-        """The smallest of them, of all slices together."""
-        return Quantity(min(self.by_risk, self.by_freeze * self.slices, self.by_heat))
+    quantity: Quantity = _NOTHING
+    """The smallest of them, of all slices together."""
 
     @property
     def orders(self) -> int:
         """How many orders the quantity takes."""
-        return -(-self.quantity // self.by_freeze) if self.by_freeze else 0
+        if self.quantity <= self.by_freeze:
+            return 1 if self.quantity else 0
+        return -(-self.quantity // self.by_freeze)
 
     def cut(self) -> tuple[Quantity, ...]:
         """The quantity of each slice, the largest first."""
+        if self.quantity <= self.by_freeze:
+            return (self.quantity,) if self.quantity else ()
         whole, rest = divmod(self.quantity, self.by_freeze)
         return (Quantity(self.by_freeze),) * whole + ((Quantity(rest),) if rest else ())
+
+
+def bounded(by_risk: int, by_freeze: int, by_heat: int, slices: int = 1) -> Sizing:
+    """What these bounds allow together."""
+    return Sizing(by_risk, by_freeze, by_heat, slices, Quantity(min(by_risk, by_freeze * slices, by_heat)))
 
 
 def share_of(net_liquidation: Paise, ppm: int) -> int:
@@ -67,4 +75,4 @@ def size_entry(
     room = max(0, share_of(net_liquidation, profile.max_heat_ppm) - heat)
     by_heat = room // stop_distance // lot * lot
     frozen = instrument.freeze_quantity // lot * lot if instrument.freeze_quantity else at_risk
-    return Sizing(at_risk, frozen, by_heat, slices)
+    return bounded(at_risk, frozen, by_heat, slices)

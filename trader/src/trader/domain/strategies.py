@@ -85,8 +85,9 @@ def flaw(strategy: str, intent: object) -> str:
         return f"proposed a {type(intent).__name__}, expected an Intent"
     if intent.strategy != strategy:
         return f"proposed in the name of {intent.strategy!r}"
-    prices = (intent.entry_price, intent.stop_price, intent.target_price, intent.trail_distance, intent.trail_step)
-    for price in prices:
-        if type(price) is not int:
-            return f"proposed the price {price!r}, expected whole paise"
-    return ""
+    if (
+        type(intent.entry_price) is type(intent.stop_price) is type(intent.target_price) is int
+        and type(intent.trail_distance) is type(intent.trail_step) is int
+    ):
+        return ""
+    return f"proposed a price that is no whole number of paise: {intent!r}"
