@@ -12,7 +12,15 @@ from trader.domain.values import SECOND, Epoch, GuardCode, MachineTime, MarketTi
 from trader.engine.settings import Snapshot
 
 MORNING = Session(
-    Phase.OPEN, "2026-11-23", MarketTime(0), MarketTime(9), MarketTime(9), True, MarketTime(0), MarketTime(9)
+    Phase.OPEN,
+    "2026-11-23",
+    MarketTime(0),
+    MarketTime(9),
+    MarketTime(9),
+    True,
+    MarketTime(0),
+    MarketTime(9),
+    MarketTime(9),
 )
 
 

@@ -53,6 +53,23 @@ def test_absence_takes_ninety_five_seconds_of_books() -> None:
     assert {order.status for order in closed.orders.values()} == {OrderStatus.ABSENT}
 
 
+def test_absence_takes_two_books_after_the_wait() -> None:
+    """A book of before says nothing, however many of them there were: Kite may not have shown the order yet."""
+    world = doubtful()
+    since = world.now
+
+    def read(seconds: int) -> None:
+        at = MachineTime(since + seconds * SECOND)
+        world.feed(BookRead(at, world.market_time, at, ()))
+
+    for seconds in (30, 60, 90, 96):
+        read(seconds)
+    assert world.order(Leg.ENTRY).status is OrderStatus.IN_DOUBT
+    read(97)
+
+    assert not world.state.durable.open
+
+
 def test_the_book_resolves_doubt_by_tag() -> None:
     """A POST that was answered by nobody and accepted all the same is found, and its fills are protected."""
     world = doubtful("unanswered")

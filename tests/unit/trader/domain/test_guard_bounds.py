@@ -123,19 +123,17 @@ def test_instrument_not_allowed(ready: World) -> None:
 
 
 def test_expiring(ready: World) -> None:
-    """The day before everything goes; on the day itself until three hours before the end; a day later nothing."""
+    """The day before everything goes; on the day itself until the calendar's cut-off; a day later nothing."""
     code, today = GuardCode.EXPIRING, mastered(expiry="2026-11-23")
     assert words(ready, code) == words(ready, code, mastered(expiry="")) == ""
-    assert words(ready, code, mastered(expiry="2026-11-24"), session(ends_day=True)) == ""
+    now = ready.market_time
+    assert words(ready, code, mastered(expiry="2026-11-24"), session(expiry_cutoff=now)) == ""
     assert words(ready, code, mastered(expiry="2026-11-22")) == "it expired on 2026-11-22"
-    cutoff = ready.state.settings.tactics.expiry_cutoff
-    for left, said in (
-        (cutoff + 1, ""),
-        (cutoff, "it expires today, and the last hours of a contract take no new risk"),
+    for cutoff, said in (
+        (now + 1, ""),
+        (now, "it expires today, and the last hours of a contract take no new risk"),
     ):
-        ends = session(ends_day=True, end=MarketTime(ready.market_time + left))
-        assert words(ready, code, today, ends) == said
-    assert words(ready, code, today, session(ends_day=False, end=ready.market_time)) == ""
+        assert words(ready, code, today, session(expiry_cutoff=MarketTime(cutoff))) == said
 
 
 def test_foreign_activity(ready: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.trader.domain.test_protection import protected
 from tests.unit.trader.domain.world import BANK, NIFTY, World, bank, nifty, profile, settings
-from trader.domain.calendars import ExchangeCalendar, midnight_of
+from trader.domain.calendars import AlwaysOpen, ExchangeCalendar, midnight_of
 from trader.domain.effects import EngageKill, GuardTripped
 from trader.domain.events import InstrumentsLoaded, PreflightJudged, ProfileApplied, StandingChanged
 from trader.domain.guards import GUARDS
@@ -166,6 +166,16 @@ def test_expiring(expiry: str, hour: int, denied: bool) -> None:
     world.run(1)
     world.quote(2_400_000)
     assert (verdict(world, intent()) is GuardCode.EXPIRING) is denied
+
+
+def test_the_cut_off_of_an_expiring_contract_is_the_calendar_s() -> None:
+    """Minutes before the end; 0 leaves the whole session; a market that never closes has none."""
+    moment = MarketTime(midnight_of(dt.date(2026, 11, 23)) + (15 * 60 + 30) * 60 * SECOND)
+    cutoffs = [ExchangeCalendar(frozenset(), expiry_cutoff_minutes=each).session_at(moment) for each in (60, 0)]
+    assert [each.end - each.expiry_cutoff for each in cutoffs] == [3600 * SECOND, 0]
+    assert AlwaysOpen().session_at(moment).expiry_cutoff > AlwaysOpen().session_at(moment).end
+    with pytest.raises(ValueError, match="expiry_cutoff_minutes"):
+        ExchangeCalendar(frozenset(), expiry_cutoff_minutes=-1)
 
 
 def test_lot_size() -> None:

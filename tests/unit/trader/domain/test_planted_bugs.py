@@ -8,23 +8,32 @@ from typing import Any
 import pytest
 
 from tests.unit.trader.domain import (
+    test_account,
+    test_charges,
+    test_configuring,
     test_doubt,
     test_flattening,
     test_guards,
     test_leadership,
     test_protection,
+    test_signals,
+    test_slicing,
     test_throttle,
+    test_trailing,
 )
 from trader.domain import (
     brackets,
+    configuring,
     engine,
     flattening,
+    guards,
     obligations,
     opening_range,
     positions,
     protecting,
     reconciling,
     sending,
+    signals,
     states,
     updating,
     views,
@@ -157,6 +166,35 @@ def float_paise(patch: Patch) -> None:
     patch.setattr(opening_range, "clamp_price", lambda price, *_: float(price))
 
 
+def a_trail_follows_the_price_back(patch: Patch) -> None:
+    patch.setattr("trader.domain.trailing.stop_level", lambda _: 0)
+
+
+def a_crash_loosens_the_limits(patch: Patch) -> None:
+    patch.setattr(configuring, "_resumed", lambda started, _: (started, started.profile))
+
+
+def slices_are_not_counted_for_the_flatten(patch: Patch) -> None:
+    patch.setattr(guards, "_slices", lambda _turn, profile, _budget: profile.entry_slices)
+    patch.setattr("trader.domain.sizing.Sizing.orders", property(lambda _: 1))
+
+
+def one_late_book_proves_absence(patch: Patch) -> None:
+    patch.setattr(reconciling, "is_old_enough", lambda *_: True)
+
+
+def a_human_s_own_sale_closes_ours(patch: Patch) -> None:
+    patch.setattr(reconciling, "_closed_of_ours", lambda ours, _, delta: min(abs(delta), abs(ours)))
+
+
+def charges_are_forgotten(patch: Patch) -> None:
+    patch.setattr(updating, "_charged", lambda _turn, _order, record: record)
+
+
+def a_failing_strategy_takes_the_engine_along(patch: Patch) -> None:
+    patch.setattr(signals, "_proposals", lambda turn, strategy, view: strategy.decide(view, None)[1])
+
+
 CAUGHT_BY: list[tuple[Callable[[Patch], None], Callable[[], None]]] = [
     (retry_on_timeout, test_doubt.test_nothing_is_sent_again_after_a_timeout),
     (protection_only_after_full_fill, test_protection.test_the_first_filled_lot_has_its_stop_at_once),
@@ -172,6 +210,16 @@ CAUGHT_BY: list[tuple[Callable[[Patch], None], Callable[[], None]]] = [
     (epoch_not_checked, test_leadership.test_a_successor_abandons_an_older_entry),
     (tag_reused_after_restart, test_leadership.test_tags_are_never_used_again),
     (float_paise, test_guards.test_no_float_ever_meets_money),
+    (a_trail_follows_the_price_back, test_trailing.test_the_stop_never_follows_the_price_down),
+    (a_crash_loosens_the_limits, test_configuring.test_a_crash_does_not_loosen),
+    (slices_are_not_counted_for_the_flatten, lambda: test_slicing.test_slices_fit_what_a_flatten_can_close(6, 2)),
+    (one_late_book_proves_absence, test_doubt.test_absence_takes_two_books_after_the_wait),
+    (a_human_s_own_sale_closes_ours, test_account.test_who_sells_his_own_closes_nothing_of_ours),
+    (charges_are_forgotten, test_charges.test_profit_of_the_day_is_after_charges),
+    (
+        a_failing_strategy_takes_the_engine_along,
+        lambda: test_signals.test_a_strategy_that_fails_is_asked_no_more("poses"),
+    ),
 ]
 
 

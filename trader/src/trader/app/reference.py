@@ -18,7 +18,7 @@ MEANINGS = {
     GuardCode.KILLED: "a kill stands, or the engine has asked for one",
     GuardCode.SESSION_CLOSED: "outside continuous trading, after square-off, or the day's books are not opened",
     GuardCode.INSTRUMENT_NOT_ALLOWED: "not in the day's master, or not in the profile",
-    GuardCode.EXPIRING: "the contract expires within the last hour of its last session, or has expired",
+    GuardCode.EXPIRING: "the contract is past the cut-off of its last session (the calendar says when), or has expired",
     GuardCode.FOREIGN_ACTIVITY: "orders or positions of the account are not ours, and the account refuses that",
     GuardCode.STALE_DATA: "the stream is down, or the last quote is older than the profile allows",
     GuardCode.NOT_LIVE: "the trading state is not LIVE, or an order of this instrument is in doubt",

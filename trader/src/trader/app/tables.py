@@ -66,6 +66,9 @@ class CalendarFile(Part):
     hours: Annotated[tuple[HoursFile, ...], Field(min_length=1)]
     holidays: tuple[dt.date, ...]
     special_sessions: tuple[SpecialSessionFile, ...] = ()
+    expiry_cutoff_minutes: Annotated[
+        int, Field(ge=0, le=1440, description="Before the end of its last session a contract takes no new risk.")
+    ] = 60
 
 
 def _minutes(text: str) -> int:
@@ -218,4 +221,5 @@ def calendar(exchange: str) -> Calendar:
         holidays=frozenset(each.isoformat() for each in file.holidays),
         hours=tuple(row.hours() for row in file.hours),
         specials=tuple(row.session() for row in file.special_sessions),
+        expiry_cutoff_minutes=file.expiry_cutoff_minutes,
     )

@@ -54,6 +54,8 @@ class Session:
     """Whether the day is over with it: then the engine rests in CLOSED."""
     valid_from: MarketTime
     valid_until: MarketTime
+    expiry_cutoff: MarketTime
+    """From here on a contract that expires on this date takes no new risk."""
 
 
 class Calendar(Protocol):
@@ -105,6 +107,8 @@ class AlwaysOpen:
             ends_day=False,
             valid_from=MarketTime(start if is_open else square_off),
             valid_until=MarketTime(square_off if is_open else end),
+            # A market that never closes has no last hour; what expired yesterday is out all the same.
+            expiry_cutoff=MarketTime(midnight + DAY),
         )
 
 
@@ -160,12 +164,16 @@ class ExchangeCalendar:
     square_off_lead_minutes: int = 15
     hours: tuple[Hours, ...] = NFO_HOURS
     specials: tuple[SpecialSession, ...] = ()
+    expiry_cutoff_minutes: int = 60
+    """Before the end of its last session a contract takes no new risk for so long."""
 
     def __post_init__(self) -> None:
         for each in sorted(self.holidays):
             dt.date.fromisoformat(each)
         if not 1 <= self.square_off_lead_minutes <= 360:
             raise ValueError(f"square_off_lead_minutes must be within 1..360, was {self.square_off_lead_minutes}")
+        if not 0 <= self.expiry_cutoff_minutes <= 24 * 60:
+            raise ValueError(f"expiry_cutoff_minutes must be within 0..1440, was {self.expiry_cutoff_minutes}")
         if not self.hours:
             raise ValueError("hours must have at least one row")
 
@@ -211,4 +219,5 @@ class ExchangeCalendar:
             ends_day=True,
             valid_from=MarketTime(pieces[number][0]),
             valid_until=MarketTime(pieces[number + 1][0]),
+            expiry_cutoff=MarketTime(midnight + (hours.closes - self.expiry_cutoff_minutes) * MINUTE),
         )

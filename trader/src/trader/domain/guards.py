@@ -149,8 +149,7 @@ def _expiring(case: Case) -> str:
         return ""
     if instrument.expiry < session.trading_date:
         return f"it expired on {instrument.expiry}"
-    cutoff = session.end - case.turn.settings.tactics.expiry_cutoff
-    is_late = session.ends_day and case.turn.market_time >= cutoff
+    is_late = case.turn.market_time >= session.expiry_cutoff
     return "it expires today, and the last hours of a contract take no new risk" if is_late else ""
 
 

@@ -76,5 +76,3 @@ class Tactics:
     entry_reserve_per_second: int = 4
     """Calls of each second that entries leave to exits."""
     flatten_seconds: int = 2
-    expiry_cutoff: int = 60 * 60 * SECOND
-    """Market time before the end of an instrument's last session from which on it takes no new risk."""
