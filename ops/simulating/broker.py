@@ -97,7 +97,7 @@ class SimulatedBroker:
         exchange, kind = self._world.exchange, trouble.kind if trouble else None
         outcome: Outcome | None = None
         order_id = ""
-        if kind is Kind.LIMITED or not exchange.count_call(operation):
+        if kind is Kind.LIMITED or not exchange.count_call(operation, call.tag):
             outcome = RateLimited("Too many requests")
         elif kind is Kind.REFUSED:
             outcome = Refused("RMS: refused")

@@ -18,7 +18,7 @@ from ops.simulating.schedules import HOUR, SHORT
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "docs" / "reference" / "simulation-campaign.jsonl"
 TABLE = ROOT / "docs" / "reference" / "simulation-campaign.md"
-PARTS = {SHORT: (500, 2_000), HOUR: (200, 10)}
+PARTS = {SHORT: (1_000, 1_000), HOUR: (400, 5)}
 """Kind -> (parts, seeds of each): 1,000,000 short schedules and 2,000 hours."""
 FIRST = 1_000_000
 """The campaign's seeds begin here: others than those of `make test`."""
@@ -116,7 +116,7 @@ def _asked(parts: str, known: dict[str, Any], *, verify: bool) -> Iterator[str]:
         first, _, last = numbers.partition("-")
         for number in range(int(first), int(last or first) + 1):
             if kind not in PARTS or not 0 <= number < PARTS[kind][0]:
-                raise SystemExit(f"campaign: parts are short:0-499 and hour:0-199, was {each!r}")
+                raise SystemExit(f"campaign: parts are short:0-999 and hour:0-399, was {each!r}")
             name = f"{kind}:{number}"
             if verify or name not in known:
                 yield name

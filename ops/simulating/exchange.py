@@ -102,13 +102,13 @@ class Exchange:
 
     # --- calls, as they arrive ---
 
-    def count_call(self, method: str) -> bool:
+    def count_call(self, method: str, tag: str) -> bool:
         """Count an order call against the account's second; False when it is one too many."""
         second = self._scheduler.now // SECOND
         count = self._calls[second] = self._calls.get(second, 0) + 1
         allowed = count <= CALLS_A_SECOND
         status = 200 if allowed else 429
-        self._note("request", method=method, path="/orders/regular", status=status, user_id=ACCOUNT)
+        self._note("request", method=method, path="/orders/regular", status=status, user_id=ACCOUNT, tag=tag)
         return allowed
 
     def place(self, order: PlaceOrder, *, hidden: int = 0, rejected: bool = False) -> BookOrder:

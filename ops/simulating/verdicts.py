@@ -35,7 +35,7 @@ def judge(world: World, killed_at: int | None) -> dict[str, list[str]]:
         "I6 no position without its stop": invariants.lasting(history, "is_naked", now, answerable),
         "I7 heat is bounded": invariants.overheated(history),
         "I8 no risk after a kill": invariants.risk_after_kill(history),
-        "I9 ten calls a second": invariants.too_many_calls(history),
+        "I9 ten calls a second": invariants.too_many_calls(thawed),
         "I11 orders move along the graph": invariants.illegal_moves(history),
         "I12 orders are legal": invariants.illegal_orders(history, world.limits),
         "I13 no blind entry": invariants.blind_entries(history),
