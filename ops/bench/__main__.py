@@ -8,9 +8,9 @@ from rich.table import Table
 
 from ops.bench.figures import Figure, Part, PeerMissing, write
 
-PARTS = ("decode", "step", "values", "kitesim", "failover", "simulation")
+PARTS = ("decode", "step", "values", "kitesim", "ack", "wire", "restart", "flatten", "failover", "simulation")
 """Each is a module of this package with a function `measure()`."""
-ON_REQUEST = frozenset({"failover"})
+ON_REQUEST = frozenset({"failover", "flatten"})
 """Parts that need the cluster and minutes: only when named."""
 
 
