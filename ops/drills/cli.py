@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import platform
+import signal
 import sys
 import tempfile
 from importlib.metadata import version
@@ -77,6 +78,8 @@ def run(  # noqa: PLR0917 - one for each option
     keep: Path | None,
 ) -> None:
     """Run a drill, or `all`."""
+    # A Job's deadline sends SIGTERM: what was started is ended like after any other error.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT[Outcome.ERROR]))
     try:
         plan = [(drill, drill.chosen(variants)) for drill in chosen(name)]
     except KeyError as error:
