@@ -94,7 +94,10 @@ down: demo-down ## Remove the cluster and everything on it
 run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ctrl-C ends it
 	$(BIN)/trader run --config configs/paper.yaml
 
-##@ Proving, before and after the day
+clean: ## Remove what was built in this folder (the cluster has `make down`)
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+##@ Before and after the day
 failure-drills: setup ## Every drill that breaks the product on purpose, judged by the exchange's log (ONLY=dual-runner for one)
 	$(BIN)/python -m ops.drills run $(or $(ONLY),all) --json build/drills/failure.json --junit build/drills/failure.xml
 
@@ -103,12 +106,10 @@ red-team-drills: setup ## What must be refused: stolen Lease, foreign tokens, ma
 
 STATE ?= $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/trader/paper
 DATE ?= $(shell TZ=Asia/Kolkata date +%F)
+ARCHIVE ?= $(dir $(STATE))archive
 post-close: setup ## Seal a day of a run by hand: snapshot, logs, report (STATE=folder DATE=2026-11-23 ARCHIVE=folder)
-	$(BIN)/python -m ops.postclose run --profile configs/paper.yaml --date $(DATE) --database sqlite:///$(STATE)/journal.db \
-	  --credentials $(STATE)/credentials --logs $(STATE) --archive $(or $(ARCHIVE),build/archive) \
+	@$(BIN)/python -m ops.postclose run --profile configs/paper.yaml --date $(DATE) --database sqlite:///$(STATE)/journal.db \
+	  --credentials $(STATE)/credentials --logs $(STATE) --archive $(ARCHIVE) \
 	  $(foreach each,$(wildcard build/drills/*.json),--drills $(each)) $(if $(METRICS),--metrics $(METRICS))
-
-clean: ## Remove what was built in this folder (the cluster has `make down`)
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench diagrams mutation demo demo-down up alert-proof down run clean failure-drills red-team-drills post-close

@@ -88,7 +88,7 @@ def leader_frozen_while_protecting(stand: Stand, findings: Findings) -> None:
     taken_over(stand, findings, standby)
     ended()
     findings.at_most("the successor protects what it found", 10, seconds_until(lambda: stand.has_stop(standby), 20))
-    woken(stand, findings, leader, standby, doubts=1)
+    woken(stand, findings, leader, standby, doubts=2)  # the lost stop and the lost target
 
 
 def same_identity_twice(stand: Stand, findings: Findings) -> None:
