@@ -62,6 +62,11 @@ def subscriptions(exchange: Exchange, make_ticker: Callable[..., Ticker]) -> Non
     # Two bytes of count, two of the length, 184 of the packet.
     ticker.until(lambda event: event == ["bytes", 2 + 2 + 184] or event == ["bytes", 2 + 2 + 28 + 2 + 184])
     before = dict(connection(exchange, user).subscriptions)
+    told = [entry for entry in exchange.log("stream_message") if entry["user_id"] == user]
+    assert [(entry["changed"], entry["subscribed"]) for entry in told] == [(2, 2), (1, 2)]
+    assert json.loads(told[1]["text"]) == {"a": "mode", "v": ["full", [SHARE]]}
+    (stream,) = [each for each in exchange.control("GET", "state")["streams"] if each["user_id"] == user]
+    assert (stream["instruments"], stream["sent"]["ticks"] > 0) == (2, True)
     ticker.ask("resubscribe")
     assert ticker.ask("unsubscribe", [INDEX]) is True
     eventually(lambda: set(connection(exchange, user).subscriptions) == {SHARE})
@@ -115,6 +120,7 @@ def farewells(exchange: Exchange, make_ticker: Callable[..., Ticker]) -> None:
     eventually(lambda: not exchange.running.simulator.hub.of_user(user))
     (closed,) = [entry for entry in exchange.log("stream_closed") if entry["user_id"] == user]
     assert closed["code"] == 1000
+    assert closed["sent"].keys() == {"ticks", "texts", "heartbeats"}
 
 
 @pytest.mark.timeout(60)

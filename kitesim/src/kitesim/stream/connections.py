@@ -43,6 +43,8 @@ class Connection:
         self.tickless = False
         """Heartbeats and order updates come, ticks do not."""
         self.dropped_ticks = 0
+        self.sent = {"ticks": 0, "texts": 0, "heartbeats": 0}
+        """Frames that went out, by kind."""
         self.cut = cut
         """Ends the connection without a word."""
         self._socket = socket
@@ -119,6 +121,7 @@ class Connection:
             try:
                 if idle:
                     await self._socket.send_bytes(HEARTBEAT)
+                    self.sent["heartbeats"] += 1
                 await self._flush()
             except (ConnectionError, RuntimeError):
                 return
@@ -131,8 +134,10 @@ class Connection:
             if self._texts:
                 await self._socket.send_str(self._texts[0])
                 self._texts.popleft()
+                self.sent["texts"] += 1
             else:
                 await self._socket.send_bytes(self._ticks.popleft())
+                self.sent["ticks"] += 1
 
     async def close(self, code: int, reason: str) -> None:
         """Say goodbye; a client that does not answer within a moment is left."""

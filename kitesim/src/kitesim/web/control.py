@@ -202,7 +202,8 @@ async def state(simulator: Simulator, request: web.Request) -> object:
         "log_sequence": simulator.log.last_sequence,
         "faults": simulator.faults.rows(),
         "streams": [
-            {"user_id": each.user.user_id, "instruments": len(each.subscriptions)} for each in simulator.hub.connections
+            {"user_id": each.user.user_id, "instruments": len(each.subscriptions), "sent": each.sent}
+            for each in simulator.hub.connections
         ],
     }
     instrument = request.query.get("instrument")

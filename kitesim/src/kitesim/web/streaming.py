@@ -14,6 +14,8 @@ from kitesim.web.replies import SIMULATOR, USER
 
 logger = logging.getLogger(__name__)
 _LARGEST_MESSAGE = 256 * 1024
+# How much of a client's message the truth log keeps.
+_TOLD = 200
 
 
 def is_upgrade(request: web.Request) -> bool:
@@ -66,7 +68,11 @@ async def stream(request: web.Request) -> web.StreamResponse:
         with suppress(asyncio.CancelledError):
             await writer
         simulator.log.write(
-            "stream_closed", user_id=user.user_id, code=socket.close_code, dropped_ticks=connection.dropped_ticks
+            "stream_closed",
+            user_id=user.user_id,
+            code=socket.close_code,
+            sent=connection.sent,
+            dropped_ticks=connection.dropped_ticks,
         )
     return socket
 
@@ -77,5 +83,12 @@ async def _listen(simulator: Simulator, connection: Connection, socket: web.WebS
             tokens = connection.handle(text)
         except (KiteError, RecursionError):
             continue
+        simulator.log.write(
+            "stream_message",
+            user_id=connection.user.user_id,
+            text=text[:_TOLD],
+            changed=len(tokens),
+            subscribed=len(connection.subscriptions),
+        )
         simulator.market.wake(tokens)
         simulator.hub.snapshot(connection, tokens)
