@@ -167,7 +167,9 @@ def profile(per_minute: int = 400) -> Profile:
 
 @asynccontextmanager
 async def _trader(directory: Path, database: str, broker: str, per_minute: int) -> AsyncIterator[Rig]:
-    wanted = Wanted(directory / "profile.yaml", directory, database, broker, ACCOUNT, 1, 1.0, 0.0, None, None, "")
+    written = directory / "profile.yaml"
+    written.write_text(profile(per_minute).model_dump_json())  # JSON is YAML; its hash names the configuration
+    wanted = Wanted(written, directory, database, broker, ACCOUNT, 1, 1.0, 0.0, None, None, "")
     settings = _settings(wanted, profile(per_minute), broker, "ws" + broker.removeprefix("http"))
     telemetry = Recorder()
     lease = LocalLease(directory / "lease.lock")
