@@ -13,6 +13,7 @@ from .tickers import Ticker
 pytestmark = pytest.mark.component
 KEY = f"NFO:{FUTURE}"
 CALL = "NIFTY26DEC24000CE"
+ON_ITS_WAY = frozenset({"PUT ORDER REQ RECEIVED", "VALIDATION PENDING", "OPEN PENDING"})
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def push(exchange: Exchange, last: float, bid: int = 130, ask: int = 130, **fiel
 def place(kite: KiteConnect, side: str, quantity: int, **fields: Any) -> str:
     terms = {"order_type": "MARKET", "market_protection": -1, "product": "NRML", **fields}
     order_id = str(kite.place_order("regular", "NFO", FUTURE, side, quantity, **terms))
-    eventually(lambda: kite.order_history(order_id)[-1]["status"] not in ("PUT ORDER REQ RECEIVED", "OPEN PENDING"))
+    eventually(lambda: kite.order_history(order_id)[-1]["status"] not in ON_ITS_WAY)
     return order_id
 
 
