@@ -20,6 +20,7 @@ from trader.domain.values import SECOND, Epoch, KillReason, MachineTime, MarketT
 from trader.engine.domains import Domain, State
 from trader.engine.elector import ElectorThread
 from trader.engine.emergency import EmergencyJournal
+from trader.engine.fitness import Fitness
 from trader.engine.kills import KillDesk
 from trader.engine.leading import Signal
 from trader.engine.loop import Leadership, LoopPorts
@@ -96,8 +97,7 @@ class TradingEngine(Generic[State]):
         self._turned_at = ports.clock.machine_time()
         self._message = "standing by"
         self._is_lost = False
-        self._is_unfit = False
-        """It won the Lease and could not use it; `_message` says why."""
+        self._fitness = Fitness()
 
     # --- the public face ---
 
@@ -174,9 +174,10 @@ class TradingEngine(Generic[State]):
         """Whether the process is warm, leading or standing by, and what is missing."""
         if self.is_leader:
             return True, ""
-        if self._is_unfit:
-            return False, self._message
         agreed_at, now = self._desk.agreed_at, self._ports.clock.machine_time()
+        holder = self._elector.holder
+        if complaint := self._fitness.complaint(holder if holder != self._settings.identity.holder else "", now):
+            return False, complaint
         if agreed_at is None or now - agreed_at > 10 * SECOND:
             return False, "the database does not answer"
         return self.liveness()
@@ -255,7 +256,7 @@ class TradingEngine(Generic[State]):
         try:
             if self._ports.link is not None:
                 await self._ports.link.open()
-            self._is_unfit = False
+            self._fitness.passed()
             taken = await take_over(
                 Take(self._settings.account, self._settings.identity.holder),
                 domain=self._domain,
@@ -270,7 +271,8 @@ class TradingEngine(Generic[State]):
             log.warning("epoch_unavailable", reason=str(failure), pause_seconds=NO_EPOCH_PAUSE_SECONDS)
             return
         except Outcome as failure:
-            self._message, self._is_unfit = f"the broker cannot be used: {failure}", True
+            self._message = f"the broker cannot be used: {failure}"
+            self._fitness.failed(self._message)
             log.warning("broker_unavailable", reason=str(failure), pause_seconds=NO_EPOCH_PAUSE_SECONDS)
             return
 
