@@ -3,12 +3,13 @@
 Sources: the architecture's rules 1, 2, 3 and 7; the invariants I1, I2, I4 and I6.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ops.judging.history import TERMINAL, changes, ours
+from ops.judging.history import TERMINAL, Change, changes, ours
 from trader.domain.values import Leg
 
 SECOND_NS = 1_000_000_000
@@ -62,13 +63,25 @@ def stale_epoch_risk(entries: Entries) -> list[str]:
     return found
 
 
-def reversals(entries: Entries) -> list[str]:
-    """Exits never fill more than the entry did (I4)."""
-    return [
-        f"intent {intent}: {course[-1].filled_exit} exited of {course[-1].filled_entry} entered"
-        for intent, course in changes(entries).items()
-        if course[-1].filled_exit > course[-1].filled_entry
-    ]
+def reversals(entries: Entries, leaderless: Iterable[Interval] = ()) -> list[str]:
+    """Exits never fill more than the entry did (I4), and what did is taken back.
+
+    While nobody could lead (`leaderless`) stop and target both stand at the exchange and nobody can cancel the other: when both
+    fill then, the successor closes the reversal; that it arose is no fault of anybody, that it stays is one.
+    """
+    gaps = tuple(leaderless)
+    found = []
+    for intent, course in changes(entries).items():
+        arose = [
+            after
+            for before, after in itertools.pairwise((Change(0), *course))
+            if after.filled_exit > after.filled_entry and after.filled_exit > before.filled_exit
+        ]
+        faults = [each for each in arose if not any(gap.begin_ns <= each.at_ns <= gap.end_ns for gap in gaps)]
+        if faults or course[-1].filled_exit > course[-1].filled_entry:
+            worst = max((*faults, course[-1]), key=lambda each: each.filled_exit - each.filled_entry)
+            found.append(f"intent {intent}: {worst.filled_exit} exited of {worst.filled_entry} entered")
+    return found
 
 
 def unprotected(entries: Entries, until_ns: int, leaderless: Iterable[Interval] = ()) -> list[str]:
@@ -114,11 +127,12 @@ def _overlap(one: Interval, other: Interval) -> int:
 
 def judge(entries: Entries, until_ns: int, leaderless: Iterable[Interval] = ()) -> dict[str, list[str]]:
     """All promises at once: promise -> violations."""
+    leaderless = tuple(leaderless)
     return {
         "no order twice": duplicate_orders(entries),
         "one entry per signal": repeated_entries(entries),
         "no risk under an older epoch": stale_epoch_risk(entries),
-        "no reversal": reversals(entries),
+        "no reversal": reversals(entries, leaderless),
         "no position without its stop": unprotected(entries, until_ns, leaderless),
     }
 

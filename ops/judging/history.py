@@ -88,7 +88,9 @@ def _note(
             if order.parts.leg is Leg.ENTRY:
                 filled_entry += quantity
             else:
-                filled_exit += quantity
+                # An exit on the entry's own side takes a reversal back.
+                takes_back = order.parts.leg is Leg.EXIT and order.transaction_type == _entry_side(order, orders)
+                filled_exit += -quantity if takes_back else quantity
         case "order_update" if entry["status"] in TERMINAL:
             pending[order.order_id] = 0
         case "order_cancelled":
@@ -105,6 +107,18 @@ def _note(
         and orders[order_id].parts.leg in {Leg.STOP, Leg.EXIT}
     }
     course.append(Change(entry["machine_time_ns"], filled_entry, filled_exit, working))
+
+
+def _entry_side(order: Accepted, orders: Mapping[str, Accepted]) -> str:
+    """The side of the intent's entry; empty when it was accepted before this log begins."""
+    return next(
+        (
+            each.transaction_type
+            for each in orders.values()
+            if each.parts.leg is Leg.ENTRY and each.parts.intent == order.parts.intent
+        ),
+        "",
+    )
 
 
 def of_account(entries: Iterable[Mapping[str, Any]], user_id: str) -> list[Mapping[str, Any]]:

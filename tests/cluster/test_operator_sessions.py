@@ -274,7 +274,7 @@ def test_drift_is_corrected(desk: Desk) -> None:
     wait_for("the Service", lambda: desk.get("service", "drifting-trader-http"), SOON)
     workload = "drifting-trader"
     wait_for("two replicas", lambda: desk.get("statefulset", workload)["spec"]["replicas"] == 2 or None, SOON)
-    wait_for("the Role", lambda: "secrets" not in json.dumps(desk.get("role", workload)["rules"]) or None, SOON)
+    wait_for("the Role", lambda: grant[0]["value"] not in desk.get("role", workload)["rules"] or None, SOON)
     assert desk.get("statefulset", workload)["metadata"]["annotations"]["theirs"] == "stays"
 
 

@@ -13,7 +13,7 @@ from ops.judging.checkers import (
     stale_epoch_risk,
     unprotected,
 )
-from trader.domain.tags import TagParts, encode_tag
+from trader.domain.tags import TagParts, decode_tag, encode_tag
 from trader.domain.values import Epoch, IntentId, Leg
 
 INTENT = IntentId("0123ABCD")
@@ -24,15 +24,17 @@ def tag(leg: Leg, epoch: int = 1, attempt: int = 0, intent: IntentId = INTENT) -
     return encode_tag(TagParts(Epoch(epoch), intent, leg, attempt))
 
 
-def accepted(at: float, order_id: str, order_tag: str, quantity: int = 65) -> dict[str, Any]:
-    """An acceptance in the log."""
+def accepted(at: float, order_id: str, order_tag: str, quantity: int = 65, side: str = "") -> dict[str, Any]:
+    """An acceptance in the log; entries buy and exits sell unless told otherwise."""
+    parts = decode_tag(order_tag)
+    is_exit = parts is not None and parts.leg is not Leg.ENTRY
     return {
         "kind": "order_accepted",
         "machine_time_ns": int(at * SECOND_NS),
         "order_id": order_id,
         "tag": order_tag,
         "instrument": "NFO:NIFTY26DECFUT",
-        "transaction_type": "BUY",
+        "transaction_type": side or ("SELL" if is_exit else "BUY"),
         "quantity": quantity,
     }
 
@@ -103,6 +105,33 @@ def test_an_entry_of_an_older_epoch_after_a_newer_one_is_found_but_its_stop_is_n
 
     assert stale_epoch_risk(late_stop) == []
     assert len(stale_epoch_risk(late_entry)) == 1
+
+
+BOTH_LEGS_FILLED = [
+    accepted(1, "1", tag(Leg.ENTRY)),
+    trade(1.1, "1", tag(Leg.ENTRY)),
+    accepted(1.2, "2", tag(Leg.STOP)),
+    accepted(1.3, "3", tag(Leg.TARGET)),
+    trade(4, "3", tag(Leg.TARGET)),
+    trade(8, "2", tag(Leg.STOP)),
+]
+TAKEN_BACK = [
+    accepted(15, "4", tag(Leg.EXIT, epoch=2), side="BUY"),
+    trade(15.1, "4", tag(Leg.EXIT, epoch=2)),
+]
+LEADERLESS = [Interval(2 * SECOND_NS, 14 * SECOND_NS)]
+
+
+def test_both_legs_that_fill_while_nobody_leads_are_a_fault_only_if_it_stays_so() -> None:
+    """Nobody could cancel the sibling; the successor takes the reversal back."""
+    assert reversals([*BOTH_LEGS_FILLED, *TAKEN_BACK], LEADERLESS) == []
+    assert len(reversals(BOTH_LEGS_FILLED, LEADERLESS)) == 1
+
+
+def test_both_legs_that_fill_under_a_leader_are_a_reversal_even_when_it_is_taken_back() -> None:
+    """The risk was there."""
+    (found,) = reversals([*BOTH_LEGS_FILLED, *TAKEN_BACK])
+    assert "130 exited of 65 entered" in found
 
 
 def test_more_exited_than_entered_is_a_reversal() -> None:
