@@ -6,7 +6,6 @@ half a minute. Each test has an account of its own; the exchange's log says whet
 
 import json
 import time
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from ops.clients.session import Session, wait_for
 from ops.faulting import kill_trader
 from session_operator.domain.configs import build_revision
 from session_operator.domain.requests import Request, Verb, write_request
+from tests.cluster.conftest import new_account
 from tests.cluster.desks import Desk
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -126,7 +126,7 @@ def made(
     stand: Kubectl, exchange: Exchange, request: pytest.FixtureRequest, stages: list[dict[str, Any]]
 ) -> Iterator[Rollouts]:
     """Make a session, wait for its leader, and delete it in the end."""
-    account = f"RO{zlib.crc32(request.node.nodeid.encode()) % 10_000:04d}"
+    account = new_account()
     name = f"rollout-{account.lower()}"
     manifest = yaml.safe_load(SAMPLE.read_text())
     manifest["metadata"]["name"] = name
