@@ -8,7 +8,6 @@ bin=.venv/bin
 ours=build/cluster-made-by-tests  # a cluster that somebody else brought up is used, and left alone
 begin=$SECONDS
 failed=()
-unsteady=()
 
 say() { printf '\n=== %s\n' "$*"; }
 
@@ -16,21 +15,6 @@ part() {  # part NAME COMMAND…
   local name=$1 start=$SECONDS; shift
   say "$name"
   if "$@"; then say "$name: held ($((SECONDS - start)) s)"; else failed+=("$name"); say "$name: FAILED ($((SECONDS - start)) s)"; fi
-}
-
-# Tests of real servers have limits in seconds, and a shared machine has bad moments. What fails is run once more, alone:
-# what fails again fails the run, and what does not is named at the end as unsteady, so that nobody takes it for steady.
-servers() {  # servers NAME TESTS
-  local name=$1 start=$SECONDS; shift
-  say "$name"
-  if $bin/python -m pytest "$@"; then say "$name: held ($((SECONDS - start)) s)"; return; fi
-  say "$name: once more, what failed alone"
-  $bin/python -m pytest "$@" --last-failed --last-failed-no-failures none --collect-only -q >>build/unsteady-tests 2>/dev/null
-  if $bin/python -m pytest "$@" --last-failed --last-failed-no-failures none; then
-    unsteady+=("$name"); say "$name: held the second time ($((SECONDS - start)) s); see build/unsteady-tests"
-  else
-    failed+=("$name"); say "$name: FAILED twice ($((SECONDS - start)) s)"
-  fi
 }
 
 cleanup() {
@@ -44,7 +28,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 make --no-print-directory setup PYTHON="$python" || exit 2
-mkdir -p build && rm -f build/unsteady-tests
+mkdir -p build
 
 $bin/python -m ops.cluster status >/dev/null 2>&1 || touch $ours
 say "the cluster comes up in the background; its progress is in build/cluster-up.log"
@@ -55,14 +39,14 @@ part "lint and types" make --no-print-directory lint type
 part "unit and property tests" $bin/python -m pytest tests/unit tests/property tests/contract
 part "the simulation: its tests" $bin/python -m pytest tests/simulation
 part "the simulation: 1,000 short schedules" $bin/python -m ops.simulating many --short 1000
-servers "component tests" tests/component
+part "component tests" $bin/python -m pytest tests/component
 
 say "waiting for the cluster"
 tail -n 3 build/cluster-up.log
 if wait "$stand"; then
   stand=
   part "the stand: images and chart" $bin/python -m ops.deploying
-  servers "cluster tests" tests/cluster
+  part "cluster tests" $bin/python -m pytest tests/cluster
 else
   stand=
   tail -n 40 build/cluster-up.log
@@ -73,5 +57,4 @@ if [ ${#failed[@]} -gt 0 ]; then
   say "FAILED after $((SECONDS - begin)) s: ${failed[*]}"
   exit 1
 fi
-[ ${#unsteady[@]} -gt 0 ] && { say "unsteady, held the second time: ${unsteady[*]}"; cat build/unsteady-tests; }
 say "everything held ($((SECONDS - begin)) s)"
