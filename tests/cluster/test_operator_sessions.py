@@ -170,6 +170,9 @@ def test_pods_are_accepted_under_the_restricted_standard(desk: Desk) -> None:
     try:
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "judged"}, "spec": template["spec"]}
         desk.kubectl.run("apply", "--dry-run=server", "-f", "-", text=yaml.safe_dump(pod))
+        pod["spec"] = {**template["spec"], "hostNetwork": True}
+        with pytest.raises(KubectlError, match='violates PodSecurity "restricted'):
+            desk.kubectl.run("apply", "--dry-run=server", "-f", "-", text=yaml.safe_dump(pod))
     finally:
         desk.kubectl.run("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce-")
 
