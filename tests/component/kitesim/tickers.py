@@ -52,7 +52,7 @@ class Ticker:
         self.call(method, *arguments)
         return self.until(lambda event: event[:2] == ["answer", method])[2]
 
-    def until(self, wanted: Callable[[Event], object], seconds: float = 30.0) -> Event:
+    def until(self, wanted: Callable[[Event], object], seconds: float = 12.0) -> Event:
         """Return the first event that is wanted; fail when none came in time."""
         deadline = time.monotonic() + seconds
         while True:
