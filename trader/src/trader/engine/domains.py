@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 from trader.domain.effects import Effect
 from trader.domain.engine import apply, step
 from trader.domain.events import Event
+from trader.domain.quiescence import is_quiescent
 from trader.domain.records import Record
-from trader.domain.resting import is_resting
 from trader.domain.state import EngineSettings as DomainSettings
 from trader.domain.state import EngineState, initial_state
 from trader.domain.views import StateView, news, view
@@ -28,7 +28,7 @@ class Domain(Generic[State]):
     """Called when somebody looks, at most ten times a second."""
     news: Callable[[State], tuple[object, ...]]
     """What of it is worth telling at once; called ten times a second, cheap."""
-    is_resting: Callable[[State], bool]
+    is_quiescent: Callable[[State], bool]
     """Whether time alone brings nothing that cannot wait for half a second."""
     risk_generation: Callable[[State], int]
 
@@ -41,6 +41,6 @@ def trading_domain(settings: DomainSettings) -> Domain[EngineState]:
         apply=apply,
         view=view,
         news=news,
-        is_resting=is_resting,
+        is_quiescent=is_quiescent,
         risk_generation=lambda state: state.control.risk_generation,
     )

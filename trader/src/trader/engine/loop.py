@@ -62,8 +62,8 @@ from trader.engine.standing import Holdings, Proof, standing
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 0.1
-RESTING_TICKS = 5
-"""A state that rests hears of every fifth tick only: nothing is due in it but idle reads."""
+QUIESCENT_TICKS = 5
+"""A quiescent state hears of every fifth tick only: nothing is due in it but idle reads."""
 PROVE_SECONDS = 0.5
 """Without commits, the epoch is proved this often: an outage or a successor is noticed without an order."""
 PREFLIGHT_SECONDS = 10.0
@@ -274,7 +274,7 @@ class Leadership(Generic[State]):
                 self._inbox.conflated = 0
             self._judge_standing()
             ticks += 1
-            if ticks % RESTING_TICKS == 0 or len(self._inbox) or not self._domain.is_resting(self._state):
+            if ticks % QUIESCENT_TICKS == 0 or len(self._inbox) or not self._domain.is_quiescent(self._state):
                 self.post(ClockTick(*self._now()))
             due = MachineTime(max(due, now - SECOND) + round(TICK_SECONDS * SECOND))
             await asyncio.sleep(max(0.0, (due - self._ports.clock.machine_time()) / SECOND))

@@ -1,19 +1,19 @@
-"""Whether the state rests: nothing is on its way, in doubt or owed, so that time alone brings nothing but idle reads.
+"""Whether the state is quiescent: nothing is on its way, in doubt or owed, so that time alone brings nothing but idle reads.
 
-A resting engine need not be told of every tenth of a second; whatever else happens is told at once, and ends the rest.
+A quiescent engine need not be told of every tenth of a second; whatever else happens is told at once, and ends the quiet.
 """
 
 from trader.domain.brackets import held_quantity
 from trader.domain.state import Bracket, EngineState
 from trader.domain.values import Leg, OrderStatus, TradingState
 
-_RESTING = (TradingState.LIVE, TradingState.PAPER, TradingState.HALTED, TradingState.CLOSED)
+_QUIET_STATES = (TradingState.LIVE, TradingState.PAPER, TradingState.HALTED, TradingState.CLOSED)
 
 
-def is_resting(state: EngineState) -> bool:
+def is_quiescent(state: EngineState) -> bool:
     """True only when every open bracket stands with its stop and target at work, and no call, doubt or suspicion is pending."""
     control, durable = state.control, state.durable
-    if control.trading_state not in _RESTING or control.suspicion is not None or control.kill_asked_at is not None:
+    if control.trading_state not in _QUIET_STATES or control.suspicion is not None or control.kill_asked_at is not None:
         return False
     if durable.kill is not None and durable.flat_at is None:
         return False
