@@ -1,4 +1,4 @@
-"""Gives back the Lease of a process that is known to be dead: one GET, one PUT, standard library only.
+"""Gives back the Lease of a process that is known to be dead: one GET, one PUT, nothing of the engine's libraries.
 
 It runs in the supervising process, which must not load what the engine loads. The write is a compare and swap on what
 was read: a Lease that anybody else has written since is left alone.
@@ -11,6 +11,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from trader.engine.holders import is_of_pod
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 REQUEST_SECONDS = 2.0
@@ -50,7 +52,7 @@ def release_lease_of(pod_uid: str, namespace: str, name: str, server: ApiServer)
     try:
         lease = _ask(server, "GET", path)
         holder = (lease.get("spec") or {}).get("holderIdentity") or ""
-        if holder.split("_")[1:2] != [pod_uid]:
+        if not is_of_pod(holder, pod_uid):
             return f"held by {holder or 'nobody'}"
         lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": RELEASED_SECONDS}
         _ask(server, "PUT", path, lease)

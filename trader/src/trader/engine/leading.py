@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from trader.domain.values import SECOND, MachineTime
+from trader.engine.holders import holder_of, is_of_pod
 from trader.engine.leases import LeaseTimes
 from trader.engine.ports import LeaseRecord
 
@@ -44,11 +45,11 @@ class Identity:
     @property
     def holder(self) -> str:
         """What stands in `spec.holderIdentity`."""
-        return f"{self.pod}_{self.pod_uid}_{self.nonce}"
+        return holder_of(self.pod, self.pod_uid, self.nonce)
 
     def is_predecessor(self, holder: str) -> bool:
         """Whether a process of this very container, dead by now, holds the Lease."""
-        return holder != self.holder and holder.split("_")[1:2] == [self.pod_uid]
+        return holder != self.holder and is_of_pod(holder, self.pod_uid)
 
 
 @dataclass(frozen=True, slots=True)
