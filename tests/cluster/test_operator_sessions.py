@@ -59,6 +59,11 @@ def without_urls(body: dict[str, Any]) -> None:
     del body["spec"]["account"]["broker"]["streamURL"]
 
 
+def set_broker(**parts: Any) -> Edit:
+    """Change parts of the broker."""
+    return lambda body: body["spec"]["account"]["broker"].update(parts)
+
+
 BAD: dict[str, tuple[Edit, str]] = {
     "an unknown field": (set_spec(gates={}), 'unknown field "spec.gates"'),
     "a lease too short": (set_lease(durationSeconds=12), "found durationSeconds 12, renewDeadlineSeconds 8"),
@@ -93,6 +98,25 @@ BAD: dict[str, tuple[Edit, str]] = {
     "a kite with a url": (as_kite, "must be absent with type Kite"),
     "a simulator without": (without_urls, "required with type Kitesim"),
     "release and kill": (set_spec(killSwitch={"engaged": True, "release": "x"}), "release must be empty"),
+    "an address twice": (
+        set_broker(egress={"registeredAddresses": ["203.0.113.7"] * 2, "checkURL": "https://address.example/"}),
+        "each address once",
+    ),
+    "no address": (
+        set_broker(egress={"registeredAddresses": ["here"], "checkURL": "https://address.example/"}),
+        "registeredAddresses[0]",
+    ),
+    "a proxy with a password": (
+        set_broker(
+            egress={
+                "registeredAddresses": ["203.0.113.7"],
+                "checkURL": "https://address.example/",
+                "proxyURL": "http://desk:secret@egress:3128",
+            }
+        ),
+        "egress.proxyURL",
+    ),
+    "a command without a program": (set_broker(tokenCommand=[]), "tokenCommand"),
     "a small account": (lambda body: body["spec"]["account"].update(id="ab1234"), "spec.account.id"),
     "a number for a name": (lambda body: body["metadata"].update(name="1st"), "metadata.name must have at most 40"),
     "a long name": (lambda body: body["metadata"].update(name="a" * 41), "metadata.name must have at most 40"),

@@ -11,13 +11,15 @@ from session_operator.domain import names
 from session_operator.domain.configs import build_plan
 from session_operator.domain.decide import decide
 from session_operator.domain.leadership import read_leadership
+from session_operator.domain.observed import SecretFacts
 from session_operator.domain.sessions import read_session
+from session_operator.model import Exchange
 from session_operator.status import Status
-from tests.unit.operator.builders import NOW, PROFILE, TERMS, observed, session, session_body, spec
+from tests.unit.operator.builders import FACTS, NOW, PROFILE, TERMS, observed, session, session_body, spec
 from tests.unit.operator.deciding import applied
 from trader.app.documents import parse
 from trader.app.profiles import Profile, risk_profile
-from trader.app.settings import CREDENTIALS, DATABASE, REDIS, Settings, cluster_settings
+from trader.app.settings import CREDENTIALS, DATABASE, NOTIFICATIONS, REDIS, Settings, cluster_settings
 from trader.domain.calendars import AlwaysOpen
 from trader.domain.engine import step
 from trader.domain.events import KillEngaged, StandingChanged
@@ -35,8 +37,8 @@ def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
     for name in ("POD_NAME", "POD_UID", "POD_NAMESPACE", "NODE_NAME"):
         monkeypatch.setenv(name, name.lower())
 
-    def read(**changes: Any) -> Settings:
-        manifests = applied(decide(observed(session=session(spec=spec(**changes))), TERMS, NOW))
+    def read(secrets: Any = FACTS, **changes: Any) -> Settings:
+        manifests = applied(decide(observed(session=session(spec=spec(**changes)), secrets=secrets), TERMS, NOW))
         (workload,) = [each for each in manifests if each["kind"] == "StatefulSet"]
         pod = workload["spec"]["template"]["spec"]
         (volume,) = [each for each in pod["volumes"] if each["name"] == "session"]
@@ -100,12 +102,42 @@ def test_the_operator_judges_profiles_by_the_trader_s_own_schema() -> None:
 
 
 def test_the_traders_look_for_secrets_where_the_operator_mounts_them() -> None:
-    """Three folders, named on both sides."""
-    assert (
-        str(CREDENTIALS),
-        str(DATABASE),
-        str(REDIS),
-    ) == (names.MOUNT_CREDENTIALS, names.MOUNT_DATABASE, names.MOUNT_REDIS)
+    """Four folders, named on both sides."""
+    looked_for = (CREDENTIALS, DATABASE, REDIS, NOTIFICATIONS)
+    mounted_at = (names.MOUNT_CREDENTIALS, names.MOUNT_DATABASE, names.MOUNT_REDIS, names.MOUNT_NOTIFICATIONS)
+    assert tuple(map(str, looked_for)) == mounted_at
+
+
+def test_the_trader_reads_what_the_spec_says_of_the_way_to_the_broker(mounted: Callable[..., Settings]) -> None:
+    """The program that prints the token, the registered addresses, who tells ours, the proxy: each as it stands in the spec."""
+    account = spec()["account"]
+    egress = {
+        "registeredAddresses": ["203.0.113.7", "2001:db8::7"],
+        "checkURL": "https://address.desk.example/",
+        "proxyURL": "http://egress.trading:3128",
+    }
+    broker = account["broker"] | {"tokenCommand": ["vault", "read", "kite"], "egress": egress}
+    credentials = {"kitesim-credentials": SecretFacts(frozenset({"api_key"}))}
+
+    read = mounted(secrets=FACTS | credentials, account=account | {"broker": broker}).session.broker
+
+    assert read.token_command == ("vault", "read", "kite")
+    assert read.egress is not None
+    assert [str(each) for each in read.egress.registered_addresses] == egress["registeredAddresses"]
+    assert (read.egress.check_url, read.proxy) == (egress["checkURL"], egress["proxyURL"])
+
+
+def test_without_them_the_trader_has_none(mounted: Callable[..., Settings]) -> None:
+    """What the spec leaves out is not in the file."""
+    read = mounted().session.broker
+
+    assert (read.token_command, read.egress, read.proxy) == (None, None, None)
+
+
+@pytest.mark.parametrize("exchange", [each.value for each in Exchange])
+def test_both_sides_know_the_same_calendars(mounted: Callable[..., Settings], exchange: str) -> None:
+    """Whatever the CRD takes, the trader trades by."""
+    assert mounted(calendar={"exchange": exchange}).session.calendar.exchange == exchange
 
 
 def test_the_operator_reads_what_a_leader_writes_on_the_lease() -> None:

@@ -38,6 +38,7 @@ class Exchange(StrEnum):
     """Whose trading hours hold."""
 
     NFO = "NFO"
+    NSE = "NSE"
     ALWAYS_OPEN = "AlwaysOpen"
 
 
@@ -88,6 +89,59 @@ class KillSwitch(Part):
     )
 
 
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+
+
+class Egress(Part):
+    """Where the traders' requests to the broker come from."""
+
+    rules = (
+        Rule(
+            "self.registeredAddresses.all(one, self.registeredAddresses.exists_one(other, other == one))",
+            "egress.registeredAddresses must name each address once",
+            lambda it: len(set(it.registered_addresses)) == len(it.registered_addresses),
+            path=".registeredAddresses",
+        ),
+    )
+
+    registered_addresses: list[
+        Annotated[
+            str,
+            Field(
+                max_length=45,
+                pattern=rf"^({_OCTET}([.]{_OCTET}){{3}}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)$",
+                description="An IPv4 or IPv6 address, such as 203.0.113.7.",
+            ),
+        ]
+    ] = Field(
+        min_length=1,
+        max_length=2,
+        description=(
+            "The addresses that are registered with the broker: Kite takes orders from at most two. "
+            "A trader that is seen under another one takes no new risk."
+        ),
+    )
+    check_url: str = Field(
+        alias="checkURL",
+        max_length=512,
+        pattern=r"^https?://[^\s@]+$",
+        description=(
+            "Answers a GET with the caller's address as plain text: a service of yours, or one that you trust. "
+            "Each trader asks it before it arms."
+        ),
+    )
+    proxy_url: str | None = Field(
+        default=None,
+        alias="proxyURL",
+        max_length=512,
+        pattern=r"^http://[^\s/@]+/?$",
+        description=(
+            "HTTP proxy for all that goes to the broker (orders, reads, the stream) and to checkURL, such as "
+            "http://egress.trading:3128. Without user and password: who may use it is for its NetworkPolicy to say."
+        ),
+    )
+
+
 class Broker(Part):
     """Who takes the orders, and with which credentials."""
 
@@ -123,8 +177,26 @@ class Broker(Part):
         description=(
             "Secret with the broker's credentials. Kite: keys api_key, api_secret and access_token. "
             "Kitesim: control_token alone (the trader logs itself in), or the three of Kite. "
+            "With tokenCommand: api_key alone. "
             "A key api_token, if present, is the bearer token of the traders' HTTP."
         )
+    )
+    token_command: (
+        list[Annotated[str, Field(min_length=1, max_length=1024, description="The program, or one argument of it.")]]
+        | None
+    ) = Field(
+        default=None,
+        min_length=1,
+        max_length=32,
+        description=(
+            "A program of the trader's image that prints the day's access token, with its arguments, such as the client "
+            "of a vault; it runs at the start and whenever the broker refuses the token. It replaces the key "
+            "access_token and the login page. Secrets do not belong into it."
+        ),
+    )
+    egress: Egress | None = Field(
+        default=None,
+        description="Where the traders' requests to the broker come from. Left out: nothing is checked, no proxy is used.",
     )
 
 
@@ -254,7 +326,7 @@ class Calendar(Part):
 
     exchange: Exchange = Field(
         description=(
-            "Whose trading hours hold. NFO: futures and options of NSE. "
+            "Whose trading hours hold. NFO: futures and options of NSE. NSE: its equities. "
             "AlwaysOpen is for simulations: it needs broker.type Kitesim."
         )
     )
@@ -271,6 +343,17 @@ class Strategy(Part):
         default={},
         description="The strategy's own parameters; the trader checks them and says what is wrong.",
         json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+
+
+class Notifications(Part):
+    """Whom the traders tell of fills, kills, leader changes, what keeps them from trading, and the day's result."""
+
+    secret_ref: SecretReference = Field(
+        description=(
+            "Secret whose key urls holds one Apprise URL a line: Telegram, mail, webhooks and more. "
+            "The traders run without it, but do not arm: their preflight says what is missing."
+        )
     )
 
 
@@ -306,3 +389,6 @@ class Spec(Part):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     config: Configuration = Field(description="Which risk limits hold.")
+    notifications: Notifications | None = Field(
+        default=None, description="Whom to tell what happens. Left out: nobody is told."
+    )

@@ -67,13 +67,13 @@ async def test_a_webhook_and_a_mailbox_are_told(tmp_path: Path) -> None:
         file = tmp_path / "urls"
         desk = AppriseDesk(file)
         await desk.send("nobody", "is told")
-        assert not desk.is_configured
+        assert desk.services == 0
         mailbox = (
             f"mailto://127.0.0.1:{mail}/?from=trader@desk.example&to=meera@desk.example&smtp=127.0.0.1&mode=insecure"
         )
         file.write_text(f"# the desk\njson://127.0.0.1:{hook}/hooks/secret-path\n{mailbox}\n")
         await desk.send("index: KILL", "kill-1 by api meera")
-    assert desk.is_configured
+    assert (desk.services, await desk.unusable()) == (2, ())
     assert [(each["title"], each["message"]) for each in received] == [("index: KILL", "kill-1 by api meera")]
     (text,) = mails
     assert "Subject: index: KILL" in text
@@ -90,3 +90,9 @@ async def test_a_refusal_is_told_without_its_secrets(tmp_path: Path, caplog: pyt
     assert str(caught.value) == "not taken by: json, something that is no URL"
     for secret in ("hunter2", "secret-path"):
         assert secret not in caplog.text + str(caught.value)
+
+
+async def test_what_nobody_can_be_told_by_is_found_without_asking_anybody(tmp_path: Path) -> None:
+    """Before the first message is lost: a service that does not exist, and something that is no URL; nothing secret is told."""
+    (tmp_path / "urls").write_text("json://127.0.0.1:1/hunter2\npigeon://hunter2\nhunter2\n")
+    assert await AppriseDesk(tmp_path / "urls").unusable() == ("pigeon", "something that is no URL")

@@ -55,6 +55,15 @@ def test_the_container_is_started_as_the_seams_say() -> None:
     assert [each["name"] for each in CONTAINER["env"]] == ["POD_NAME", "POD_UID", "POD_NAMESPACE", "NODE_NAME"]
 
 
+def test_whom_to_tell_is_mounted_where_it_is_wanted_and_keeps_nobody_from_starting() -> None:
+    """An optional Secret: a desk that cannot be told must still have its positions protected."""
+    pod = workload(notifications={"secretRef": {"name": "desk-notifications"}})["spec"]["template"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "notifications"]
+    assert volume["secret"] == {"secretName": "desk-notifications", "defaultMode": 0o440, "optional": True}
+    (mount,) = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "notifications"]
+    assert mount == {"name": "notifications", "mountPath": "/etc/trader/notifications", "readOnly": True}
+
+
 def test_the_pair_is_spread_over_hosts() -> None:
     """One host lost leaves one trader."""
     (constraint,) = POD["topologySpreadConstraints"]

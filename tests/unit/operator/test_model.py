@@ -62,6 +62,47 @@ def test_kitesim_needs_urls_and_kite_forbids_them() -> None:
     assert "must be absent with type Kite" in refused(kite)
 
 
+def with_broker(**parts: Any) -> dict[str, Any]:
+    """A spec whose broker says more."""
+    return spec(account={"id": "AB1234", "broker": spec()["account"]["broker"] | parts})
+
+
+EGRESS = {"registeredAddresses": ["203.0.113.7", "2001:db8::7"], "checkURL": "https://address.desk.example/"}
+
+
+def test_a_broker_s_optional_parts_are_read() -> None:
+    """A program that prints the token, the registered addresses, a proxy."""
+    body = with_broker(tokenCommand=["/bin/token"], egress=EGRESS | {"proxyURL": "http://egress.trading:3128"})
+    assert read_session(session_body(spec=body)).spec_error == ""
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        ({"tokenCommand": []}, "tokenCommand"),
+        ({"tokenCommand": "token --print"}, "tokenCommand"),
+        ({"egress": {}}, "registeredAddresses"),
+        ({"egress": EGRESS | {"registeredAddresses": []}}, "registeredAddresses"),
+        ({"egress": EGRESS | {"registeredAddresses": ["203.0.113.256"]}}, "registeredAddresses"),
+        ({"egress": EGRESS | {"registeredAddresses": ["desk.example"]}}, "registeredAddresses"),
+        ({"egress": EGRESS | {"registeredAddresses": ["203.0.113.7"] * 2}}, "each address once"),
+        ({"egress": EGRESS | {"registeredAddresses": ["203.0.113.7", "203.0.113.8", "203.0.113.9"]}}, "at most 2"),
+        ({"egress": EGRESS | {"checkURL": "address.desk.example"}}, "checkURL"),
+        ({"egress": EGRESS | {"proxyURL": "http://user:secret@egress:3128"}}, "proxyURL"),
+        ({"egress": EGRESS | {"proxyURL": "socks5://egress:1080"}}, "proxyURL"),
+    ],
+)
+def test_a_broker_s_parts_that_cannot_be_meant_are_refused(parts: dict[str, Any], word: str) -> None:
+    """By name; a credential in a URL would stand in the resource for everybody to read."""
+    assert word in refused(with_broker(**parts))
+
+
+@pytest.mark.parametrize("exchange", ["NFO", "NSE"])
+def test_a_session_follows_the_hours_of_derivatives_or_of_equities(exchange: str) -> None:
+    """Both calendars are the trader's."""
+    assert read_session(session_body(spec=spec(calendar={"exchange": exchange}))).spec_error == ""
+
+
 def test_a_real_exchange_has_hours() -> None:
     """AlwaysOpen is for simulations."""
     broker = {"type": "Kite", "credentialsSecretRef": {"name": "kite"}}

@@ -6,7 +6,7 @@ A pod speaks of the files that are mounted for it; a desk knows the Secrets behi
 import re
 
 from session_operator.domain.facts import LONGEST_PROBLEM
-from session_operator.domain.names import MOUNT_CREDENTIALS, MOUNT_DATABASE, MOUNT_REDIS
+from session_operator.domain.names import MOUNT_CREDENTIALS, MOUNT_DATABASE, MOUNT_NOTIFICATIONS, MOUNT_REDIS
 from session_operator.domain.sessions import Session
 
 # Credentials in a URL never belong into a status, whoever wrote them there.
@@ -31,4 +31,6 @@ def _secrets(session: Session) -> dict[str, str]:
     }
     if spec.storage.redis_secret_ref is not None:
         found[MOUNT_REDIS] = spec.storage.redis_secret_ref.name
+    if spec.notifications is not None:
+        found[MOUNT_NOTIFICATIONS] = spec.notifications.secret_ref.name
     return found

@@ -18,7 +18,7 @@ import yaml
 from session_operator.domain.names import lease_name
 from session_operator.domain.profiles import Profile
 from session_operator.domain.sessions import Session
-from session_operator.model import Spec
+from session_operator.model import Broker, Spec
 from session_operator.rules import seconds_of
 from session_operator.stages import Approval, Stage
 
@@ -136,13 +136,10 @@ def _step(stage: Stage, profile: Profile) -> Step:
 
 def session_document(session: Session, spec: Spec, parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Write session.yaml as a document; `parameters` of the profile lie over those of the session."""
-    broker = spec.account.broker
-    urls = {"url": broker.url, "streamURL": broker.stream_url}
     return {
         "session": {"name": session.name, "namespace": session.namespace, "uid": session.uid},
         "account": {"id": spec.account.id, "foreign": spec.account.foreign.value},
-        "broker": {"type": broker.type.value, "credentialsSecret": broker.credentials_secret_ref.name}
-        | {key: url for key, url in urls.items() if url is not None},
+        "broker": _broker_document(spec.account.broker),
         "lease": {"name": lease_name(spec.account.id)} | spec.trader.lease.model_dump(by_alias=True),
         "calendar": {"exchange": spec.calendar.exchange.value, "timezone": spec.calendar.timezone.value},
         "strategies": [
@@ -150,6 +147,17 @@ def session_document(session: Session, spec: Spec, parameters: Mapping[str, Mapp
             for each in spec.strategies
         ],
     }
+
+
+def _broker_document(broker: Broker) -> dict[str, Any]:
+    optional = {
+        "url": broker.url,
+        "streamURL": broker.stream_url,
+        "tokenCommand": broker.token_command,
+        "egress": broker.egress.model_dump(by_alias=True, exclude_none=True) if broker.egress is not None else None,
+    }
+    found = {key: value for key, value in optional.items() if value is not None}
+    return {"type": broker.type.value, "credentialsSecret": broker.credentials_secret_ref.name} | found
 
 
 def build_session_file(session: Session, spec: Spec, profile: Profile) -> SessionFile:

@@ -4,9 +4,10 @@ Values of Secrets are never looked at, except for the scheme of a URL; no messag
 """
 
 from session_operator.domain.observed import Observed, Problem, Rival
-from session_operator.model import BrokerType, Spec
+from session_operator.model import Broker, BrokerType, Spec
 
 KITE_KEYS = ("api_key", "api_secret", "access_token")
+COMMAND_KEYS = ("api_key",)
 DATABASE_SCHEMES = frozenset({"postgresql", "postgres"})
 REDIS_SCHEMES = frozenset({"redis", "rediss"})
 
@@ -29,7 +30,7 @@ def account_problem(observed: Observed) -> Problem | None:
 def secret_problems(observed: Observed, spec: Spec) -> tuple[Problem, ...]:
     """List what is missing or unusable in the Secrets, in the order of the spec."""
     broker = spec.account.broker
-    found = [_credentials_problem(observed, broker.credentials_secret_ref.name, broker.type)]
+    found = [_credentials_problem(observed, broker)]
     found.append(_url_problem(observed, "storage.databaseSecretRef", spec.storage.database_secret_ref.name))
     if spec.storage.redis_secret_ref is not None:
         found.append(_url_problem(observed, "storage.redisSecretRef", spec.storage.redis_secret_ref.name))
@@ -42,17 +43,20 @@ def _absent(field: str, name: str, namespace: str, keys: str) -> Problem:
     )
 
 
-def _credentials_problem(observed: Observed, name: str, broker: BrokerType) -> Problem | None:
-    field = "account.broker.credentialsSecretRef"
-    needs = "keys " + ", ".join(KITE_KEYS)
-    if broker is BrokerType.KITESIM:
+def _credentials_problem(observed: Observed, broker: Broker) -> Problem | None:
+    field, name = "account.broker.credentialsSecretRef", broker.credentials_secret_ref.name
+    is_command = broker.token_command is not None
+    keys = COMMAND_KEYS if is_command else KITE_KEYS
+    needs = "key api_key" if is_command else "keys " + ", ".join(keys)
+    takes_control_token = broker.type is BrokerType.KITESIM and not is_command
+    if takes_control_token:
         needs = f"key control_token, or {needs}"
     facts = observed.secrets.get(name)
     if facts is None:
         return _absent(field, name, observed.session.namespace, needs)
-    if broker is BrokerType.KITESIM and "control_token" in facts.keys:
+    if takes_control_token and "control_token" in facts.keys:
         return None
-    missing = [key for key in KITE_KEYS if key not in facts.keys]
+    missing = [key for key in keys if key not in facts.keys]
     if not missing:
         return None
     return Problem("SecretMissing", f"{field}: Secret {name} lacks {', '.join(missing)}; it must have {needs}")

@@ -30,6 +30,7 @@ MOUNT_SESSION = "/etc/trader/session"
 MOUNT_CREDENTIALS = "/etc/trader/credentials"
 MOUNT_DATABASE = "/etc/trader/database"
 MOUNT_REDIS = "/etc/trader/redis"
+MOUNT_NOTIFICATIONS = "/etc/trader/notifications"
 MOUNT_JOURNAL = "/var/lib/trader"
 MOUNT_TEMPORARY = "/tmp"  # noqa: S108  # a mount path inside the pod, an emptyDir of its own
 

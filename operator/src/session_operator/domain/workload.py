@@ -20,6 +20,7 @@ from session_operator.domain.names import (
     MOUNT_CREDENTIALS,
     MOUNT_DATABASE,
     MOUNT_JOURNAL,
+    MOUNT_NOTIFICATIONS,
     MOUNT_REDIS,
     MOUNT_SESSION,
     MOUNT_TEMPORARY,
@@ -99,6 +100,8 @@ def _container(spec: Spec, default_image: str) -> dict[str, Any]:
     mounts = {"session": MOUNT_SESSION, "credentials": MOUNT_CREDENTIALS, "database": MOUNT_DATABASE}
     if spec.storage.redis_secret_ref is not None:
         mounts["redis"] = MOUNT_REDIS
+    if spec.notifications is not None:
+        mounts["notifications"] = MOUNT_NOTIFICATIONS
     return {
         "name": "trader",
         "image": spec.trader.image or default_image,
@@ -144,9 +147,18 @@ def _volumes(session: Session, spec: Spec, file: SessionFile) -> list[dict[str, 
             {"name": name, "secret": {"secretName": secret, "defaultMode": SECRET_MODE}}
             for name, secret in secrets.items()
         ),
+        *_notifications(spec),
         {"name": "journal", "emptyDir": {}},
         {"name": "temporary", "emptyDir": {}},
     ]
+
+
+def _notifications(spec: Spec) -> list[dict[str, Any]]:
+    """Whom to tell: optional, for a desk that cannot be told must still have its positions protected."""
+    if spec.notifications is None:
+        return []
+    secret = {"secretName": spec.notifications.secret_ref.name, "defaultMode": SECRET_MODE, "optional": True}
+    return [{"name": "notifications", "secret": secret}]
 
 
 def _downward(name: str, path: str) -> dict[str, Any]:

@@ -37,14 +37,14 @@ def login(tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> Lo
     (tmp_path / "api_key").write_text("desk-key")
     (tmp_path / "api_secret").write_text("desk-secret")
 
-    def exchange(api_key: str, api_secret: str, request_token: str, root: str | None) -> str:
-        assert (api_key, api_secret, root) == ("desk-key", "desk-secret", None)
+    def exchange(api_key: str, api_secret: str, request_token: str, root: str | None, proxy: str | None) -> str:
+        assert (api_key, api_secret, root, proxy) == ("desk-key", "desk-secret", None, "http://egress:3128")
         if request_token == "stale":
             raise TokenDead("the broker did not exchange the request token: TokenException")
         return f"access-{request_token}"
 
     monkeypatch.setattr(module, "exchange_request_token", exchange)
-    return Login(tmp_path, None, keeper, lambda: True)
+    return Login(tmp_path, None, keeper, lambda: True, "http://egress:3128")
 
 
 def state_of(url: str) -> str:

@@ -107,3 +107,20 @@ def test_the_code_digest_names_what_runs() -> None:
     """The same for the same files, and not empty."""
     assert checks.code_digest() == checks.code_digest()
     assert len(checks.code_digest()) == 16
+
+
+async def test_whom_to_tell_can_be_told_before_anything_arms(tmp_path: Path) -> None:
+    """A session that names nobody trades unheard; one that names a Secret must be able to use it."""
+    folder = tmp_path / "notifications"
+    assert (await checks.notifications_finding(folder)).passed
+    folder.mkdir()
+    empty = await checks.notifications_finding(folder)
+    assert (empty.passed, empty.detail) == (
+        False,
+        "the Secret of notifications.secretRef has no URL in its key urls",
+    )
+    (folder / "urls").write_text("pigeon://loft/hunter2\n")
+    useless = await checks.notifications_finding(folder)
+    assert (useless.passed, useless.detail) == (False, "cannot be used: pigeon")
+    (folder / "urls").write_text("json://desk.example/hunter2\n")
+    assert await checks.notifications_finding(folder) == Finding(passed=True, detail="1 to be told")

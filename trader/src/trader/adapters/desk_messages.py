@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 SEND_SECONDS: Final = 20.0
 
@@ -24,9 +24,18 @@ class AppriseDesk:
         self._urls_file = urls_file
 
     @property
-    def is_configured(self) -> bool:
-        """Whether there is anybody to tell."""
-        return bool(self._urls())
+    def is_wanted(self) -> bool:
+        """Whether the session names whom to tell: the folder is mounted then, though the Secret may not be there."""
+        return self._urls_file.parent.exists()
+
+    @property
+    def services(self) -> int:
+        """How many there are to tell."""
+        return len(self._urls())
+
+    async def unusable(self) -> tuple[str, ...]:
+        """The services whose URL says nothing that a message could be sent to, by their kind; asks nobody outside."""
+        return tuple(await asyncio.to_thread(_unusable, self._urls()))
 
     async def send(self, title: str, text: str) -> None:
         """Send to all at once, from a worker thread.
@@ -55,16 +64,34 @@ class AppriseDesk:
 
 def _send(urls: Sequence[str], title: str, text: str) -> list[str]:
     """The kinds of services that did not take it."""
-    import apprise  # noqa: PLC0415 - half a second that no start should wait for
-
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     refused = []
     for url in urls:
-        service = apprise.Apprise()
+        service = _service(url)
         try:
-            taken = service.add(url) and service.notify(body=text, title=title)
+            taken = service is not None and service.notify(body=text, title=title)
         except (OSError, TypeError, ValueError):
             taken = False
         if not taken:
-            refused.append(url.partition(":")[0][:20] if "://" in url else "something that is no URL")
+            refused.append(_kind(url))
     return refused
+
+
+def _unusable(urls: Sequence[str]) -> list[str]:
+    return [_kind(url) for url in urls if _service(url) is None]
+
+
+def _service(url: str) -> Any:
+    """What sends to this URL; None when the library cannot read it."""
+    import apprise  # noqa: PLC0415 - half a second that no start should wait for
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    service = apprise.Apprise()
+    try:
+        return service if service.add(url) else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _kind(url: str) -> str:
+    """As much of a URL as may be told."""
+    return url.partition(":")[0][:20] if "://" in url else "something that is no URL"

@@ -6,15 +6,18 @@ import time
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
+from trader.adapters.desk_messages import AppriseDesk
 from trader.adapters.kite.rest import INDIA, KiteRest
 from trader.adapters.sql.migrating import newest
 from trader.adapters.sql.store import SqlStore
 from trader.app.preflight import Check, Finding
-from trader.app.settings import Settings
+from trader.app.settings import BrokerAddress, Settings
 from trader.app.sharing import Sharing
 from trader.app.tables import calendar_years, freeze_checked_on
 from trader.engine.ports import Clock, Refused, StoreAway, TokenDead, Unknown
@@ -83,7 +86,10 @@ def make_checks(
         return _redis(sharing)
 
     async def egress() -> Finding:
-        return await _egress(settings)
+        return await egress_finding(settings.session.broker)
+
+    async def notifications() -> Finding:
+        return await notifications_finding(settings.notifications)
 
     async def pods() -> Finding:
         return _pods(sharing, settings)
@@ -97,6 +103,7 @@ def make_checks(
         Check("calendar", trading_days),
         Check("database", database, arming_only=True),
         Check("Redis", redis, arming_only=True),
+        Check("notifications", notifications, arming_only=True),
         Check("same configuration and code on all pods", pods, arming_only=True),
     ]
 
@@ -184,6 +191,18 @@ def _redis(sharing: Sharing) -> Finding:
     return Finding(passed=True, detail="answers")
 
 
+async def notifications_finding(folder: Path) -> Finding:
+    """A session that names whom to tell must be able to tell them; one that names nobody may trade unheard."""
+    desk = AppriseDesk(folder / "urls")
+    if not desk.is_wanted:
+        return Finding(passed=True, detail="nobody is told: the session names no Secret of notifications")
+    if not desk.services:
+        return Finding(passed=False, detail="the Secret of notifications.secretRef has no URL in its key urls")
+    if unusable := await desk.unusable():
+        return Finding(passed=False, detail=f"cannot be used: {', '.join(unusable)}")
+    return Finding(passed=True, detail=f"{desk.services} to be told")
+
+
 def _pods(sharing: Sharing, settings: Settings) -> Finding:
     mine = sharing.mine() or (settings.session.config.hash, code_digest())
     others = {name: each for name, each in sharing.pods(time.time()).items() if name != settings.pod.name}
@@ -196,21 +215,25 @@ def _pods(sharing: Sharing, settings: Settings) -> Finding:
     return Finding(not wrong, told if not wrong else f"here {mine[0][:10]} and {mine[1]}; {'; '.join(wrong)}")
 
 
-async def _egress(settings: Settings) -> Finding:
+async def egress_finding(broker: BrokerAddress) -> Finding:
     """Kite takes orders from two registered addresses only (kite.trade/forum/discussion/15912)."""
-    egress = settings.session.broker.egress
+    egress = broker.egress
     if egress is None:
-        if settings.session.broker.type == "Kitesim":
+        if broker.type == "Kitesim":
             return Finding(passed=True, detail="a simulator asks for none")
         return Finding(passed=True, detail="not checked: account.broker.egress names no addresses")
     try:
-        async with httpx.AsyncClient(timeout=EGRESS_SECONDS, trust_env=False) as http:
-            seen = (await http.get(egress.check_url)).raise_for_status().text.strip()
+        async with httpx.AsyncClient(timeout=EGRESS_SECONDS, trust_env=False, proxy=egress.proxy_url) as http:
+            told = (await http.get(egress.check_url)).raise_for_status().text.strip()
     except httpx.HTTPError as error:
         return Finding(
             passed=False, detail=f"unknown: {egress.check_url}: {error or type(error).__name__}", is_certain=False
         )
-    allowed = ", ".join(egress.registered_addresses)
+    try:
+        seen = ip_address(told)
+    except ValueError:
+        return Finding(passed=False, detail=f"unknown: {egress.check_url} answers no address: {told[:60]!r}")
+    allowed = ", ".join(map(str, egress.registered_addresses))
     if seen in egress.registered_addresses:
         return Finding(passed=True, detail=f"{seen} is registered")
-    return Finding(passed=False, detail=f"{seen[:60]} is not registered; registered are {allowed}")
+    return Finding(passed=False, detail=f"{seen} is not registered; registered are {allowed}")

@@ -75,11 +75,20 @@ class Login:
     """The logins of one process."""
 
     def __init__(
-        self, credentials: Path, root: str | None, keeper: TokenKeeper, is_offered: Callable[[], bool]
+        self,
+        credentials: Path,
+        root: str | None,
+        keeper: TokenKeeper,
+        is_offered: Callable[[], bool],
+        proxy: str | None = None,
     ) -> None:
-        """`root` is a simulator's address, None for Kite itself; `is_offered`: whether a person logs in here at all."""
+        """`root` is a simulator's address, None for Kite itself; `is_offered`: whether a person logs in here at all.
+
+        `proxy` is the HTTP proxy that the exchange of the token goes through.
+        """
         self._credentials = credentials
         self._root = root
+        self._proxy = proxy
         self._keeper = keeper
         self._is_offered = is_offered
         self._used: dict[str, float] = {}
@@ -115,7 +124,9 @@ class Login:
                 raise LoginFailed("refused", "the broker sent nobody's request token", who)
             try:
                 api_key, secret = (read_credential(self._credentials / name) for name in ("api_key", "api_secret"))
-                token = await asyncio.to_thread(exchange_request_token, api_key, secret, request_token, self._root)
+                token = await asyncio.to_thread(
+                    exchange_request_token, api_key, secret, request_token, self._root, self._proxy
+                )
                 await self._keeper.store(token)
             except (CredentialsMissing, Outcome) as failure:
                 raise LoginFailed("refused", str(failure), who) from failure

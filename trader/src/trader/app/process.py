@@ -55,7 +55,9 @@ class TraderProcess:
     ) -> None:
         """`patient`: wait for what is missing (in the cluster) instead of giving up (by hand)."""
         credentials, broker = chosen.settings.credentials, chosen.settings.session.broker
-        self.login = Login(credentials, broker.url, keeper, lambda: is_logged_in_by_a_person(chosen.settings))
+        self.login = Login(
+            credentials, broker.url, keeper, lambda: is_logged_in_by_a_person(chosen.settings), broker.proxy
+        )
         self.login.stored = self._token_stored
         self.telemetry = telemetry
         self.chosen = chosen

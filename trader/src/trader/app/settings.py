@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, IPvAnyAddress, model_validator
 
 from trader.app.documents import ConfigInvalid, load
 from trader.app.profiles import Parameter, Part, Profile
@@ -46,9 +46,13 @@ class Account(Part):
 class Egress(Part):
     """From which addresses Kite takes our orders, and who tells us which one is ours."""
 
-    registered_addresses: Annotated[tuple[str, ...], Field(min_length=1, max_length=2, alias="registeredAddresses")]
+    registered_addresses: Annotated[
+        tuple[IPvAnyAddress, ...], Field(min_length=1, max_length=2, alias="registeredAddresses")
+    ]
     check_url: Annotated[str, Field(pattern=r"^https?://", alias="checkURL")]
     """Answers with the caller's address as text; a service of the desk's own, or one that it trusts."""
+    proxy_url: Annotated[str, Field(pattern=r"^http://[^\s/@]+/?$")] | None = Field(default=None, alias="proxyURL")
+    """An HTTP proxy for all that goes to the broker, and for the check."""
 
 
 class BrokerAddress(Part):
@@ -62,6 +66,11 @@ class BrokerAddress(Part):
     token_command: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(default=None, alias="tokenCommand")
     """A program that prints the access token, instead of the mounted file."""
     egress: Egress | None = None
+
+    @property
+    def proxy(self) -> str | None:
+        """The HTTP proxy that stands between us and the broker; None without one."""
+        return self.egress.proxy_url if self.egress is not None else None
 
     @model_validator(mode="after")
     def _addressed(self) -> "BrokerAddress":

@@ -36,7 +36,7 @@ from trader.app.checks import make_checks
 from trader.app.observing import ObservedFeed
 from trader.app.preflight import ListedPreflight
 from trader.app.profiles import risk_profile
-from trader.app.settings import Settings
+from trader.app.settings import BrokerAddress, Settings
 from trader.app.sharing import Sharing
 from trader.app.strategies import build_strategies
 from trader.app.tables import calendar, charge_table, freeze_table
@@ -135,8 +135,9 @@ async def assemble(
     store = await _store(settings, chosen.account, closing)
     clock = _clock(settings)
     gate = OrderGate(clock.machine_time)
-    session = Session(_token_source(settings))
-    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=settings.session.broker.url)
+    session = Session(token_source(settings.session.broker, settings.session.account.id, settings.credentials))
+    address = settings.session.broker
+    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=address.url, proxy=address.proxy)
     closing.callback(broker.close)
     link = KiteLink(broker, clock if isinstance(clock, KitesimClock) else None)
     closing.push_async_callback(link.close)
@@ -146,7 +147,7 @@ async def assemble(
         _beside(closing, _follow_secret(session), "secret")
     budget = _order_budget(chosen, clock)
     closing.push_async_callback(budget.close)
-    stream = KiteStream(session, clock, settings.session.broker.stream_url or KITE_STREAM)
+    stream = KiteStream(session, clock, address.stream_url or KITE_STREAM, proxy=address.proxy)
     feed = ObservedFeed(stream, clock, telemetry)
     preflight = ListedPreflight(
         make_checks(
@@ -206,19 +207,22 @@ def _engine_settings(settings: Settings, live: bool) -> EngineSettings:
 
 def is_logged_in_by_a_person(settings: Settings) -> bool:
     """Whether the token comes from a person's login: always at Kite, at a simulator when its app's key is given."""
-    broker = settings.session.broker
-    is_app_known = broker.type == "Kite" or (settings.credentials / "api_key").exists()
+    return _is_logged_in_by_a_person(settings.session.broker, settings.credentials)
+
+
+def _is_logged_in_by_a_person(broker: BrokerAddress, credentials: Path) -> bool:
+    is_app_known = broker.type == "Kite" or (credentials / "api_key").exists()
     return is_app_known and broker.token_command is None
 
 
-def _token_source(settings: Settings) -> TokenSource:
-    broker = settings.session.broker
+def token_source(broker: BrokerAddress, account: str, credentials: Path) -> TokenSource:
+    """Where the access token of this session comes from."""
     if broker.token_command is not None:
-        return CommandToken(broker.token_command, settings.credentials)
-    if is_logged_in_by_a_person(settings):
-        return MountedToken(settings.credentials)
+        return CommandToken(broker.token_command, credentials)
+    if _is_logged_in_by_a_person(broker, credentials):
+        return MountedToken(credentials)
     assert broker.url is not None, "the model asks for it"
-    return KitesimLogin(broker.url, settings.session.account.id, settings.credentials / "control_token")
+    return KitesimLogin(broker.url, account, credentials / "control_token")
 
 
 def _order_budget(chosen: Plan, clock: Clock) -> OrderBudget:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from trader.adapters.kite.official import KiteConnect
+from trader.adapters.kite.official import KiteConnect, proxies
 from trader.adapters.kite.outcomes import outcome_of
 from trader.adapters.kite.transport import GatedAdapter, Wire, carried_by
 from trader.engine.ports import GateClosed, Outcome, Unknown
@@ -31,13 +31,22 @@ log = structlog.get_logger(__name__)
 class Lane:
     """One official client with a bounded number of worker threads and a deadline for each call."""
 
-    def __init__(self, name: str, api_key: str, root: str | None, workers: int, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        root: str | None,
+        workers: int,
+        deadline_seconds: float,
+        proxy: str | None = None,
+    ) -> None:
+        """`root` is a simulator's, None for Kite itself; `proxy` an HTTP proxy that all calls go through."""
         self._name = name
         self._deadline_seconds = deadline_seconds
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix=f"kite-{name}")
-        self._client = KiteConnect(api_key, root=root, timeout=deadline_seconds)
+        self._client = KiteConnect("", root=root, timeout=deadline_seconds)
         # Neither a proxy of the environment nor a ~/.netrc (it would replace the Authorization header) has a say here.
         self._client.reqsession.trust_env = False
+        self._client.reqsession.proxies = proxies(proxy)
         self.clock_skew: float | None = None
         """Seconds that our wall clock is ahead of the broker's, by the `Date` of its last answer."""
         self._client.reqsession.hooks["response"].append(self._hear_date)

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import httpx
 import structlog
 
-from trader.adapters.kite.official import KiteConnect, KiteException
+from trader.adapters.kite.official import KiteConnect, KiteException, proxies
 from trader.engine.ports import TokenDead, Unknown
 
 log = structlog.get_logger(__name__)
@@ -97,7 +97,9 @@ class KitesimLogin:
         return await self.current()
 
 
-def exchange_request_token(api_key: str, api_secret: str, request_token: str, root: str | None) -> str:
+def exchange_request_token(
+    api_key: str, api_secret: str, request_token: str, root: str | None, proxy: str | None = None
+) -> str:
     """The access token for a request token, by the official client and its checksum; blocking, five seconds at most.
 
     Raises:
@@ -106,6 +108,7 @@ def exchange_request_token(api_key: str, api_secret: str, request_token: str, ro
     """
     client = KiteConnect(api_key, root=root, timeout=LOGIN_SECONDS)
     client.reqsession.trust_env = False
+    client.reqsession.proxies = proxies(proxy)
     try:
         return str(client.generate_session(request_token, api_secret)["access_token"])
     except KiteException as error:

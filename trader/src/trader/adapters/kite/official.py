@@ -35,4 +35,9 @@ if "kiteconnect" not in sys.modules:
 from kiteconnect.connect import KiteConnect  # noqa: E402 - after the package is in place
 from kiteconnect.exceptions import KiteException  # noqa: E402 - as above
 
-__all__ = ["KiteConnect", "KiteException"]
+__all__ = ["KiteConnect", "KiteException", "proxies"]
+
+
+def proxies(url: str | None) -> dict[str, str]:
+    """What a session of `requests` is told of an HTTP proxy; none without one."""
+    return {"http": url, "https": url} if url is not None else {}

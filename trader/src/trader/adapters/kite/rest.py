@@ -62,6 +62,7 @@ class KiteRest:
         *,
         freeze: FreezeTable,
         root: str | None = None,
+        proxy: str | None = None,
         options: RestOptions | None = None,
     ) -> None:
         options = options or RestOptions()
@@ -69,8 +70,8 @@ class KiteRest:
         self._gate = gate
         self._clock = clock
         self._freeze = freeze
-        self._orders = Lane("orders", "", root, options.order_workers, options.order_seconds)
-        self._reads = Lane("reads", "", root, options.read_workers, options.read_seconds)
+        self._orders = Lane("orders", root, options.order_workers, options.order_seconds, proxy)
+        self._reads = Lane("reads", root, options.read_workers, options.read_seconds, proxy)
         self._quote_turn = asyncio.Lock()
         self._quote_free_at = 0.0
         self._renewing: set[asyncio.Task[None]] = set()

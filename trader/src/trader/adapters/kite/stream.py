@@ -55,12 +55,19 @@ class KiteStream:
     """The engine's `Feed`."""
 
     def __init__(
-        self, session: Session, clock: Clock, url: str = KITE_STREAM, options: StreamOptions | None = None
+        self,
+        session: Session,
+        clock: Clock,
+        url: str = KITE_STREAM,
+        options: StreamOptions | None = None,
+        proxy: str | None = None,
     ) -> None:
+        """`proxy` is an HTTP proxy that takes CONNECT; none of the environment has a say."""
         self._session = session
         self._clock = clock
         self._url = url.rstrip("/")
         self._options = options or StreamOptions()
+        self._proxy = proxy
         self.connections = 0
         """How many connections stood so far; all but the first are reconnects."""
         self.frames_not_understood = 0
@@ -111,7 +118,7 @@ class KiteStream:
                 ping_timeout=options.silence_seconds,
                 compression=None,
                 max_size=None,
-                proxy=None,
+                proxy=self._proxy,
                 additional_headers={"X-Kite-Version": "3"},
             )
         except websockets.InvalidStatus as error:
