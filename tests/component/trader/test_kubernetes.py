@@ -135,6 +135,49 @@ def test_mode_live_needs_the_operator_s_word(conditions: list[dict[str, str]] | 
     assert not wishes(body | {"spec": {"mode": "Paper"}}, needs_permission=True).live
 
 
+def managed(manager: str, time: str, **fields: Any) -> dict[str, Any]:
+    """An entry of managedFields, as the API server writes it."""
+    return {"manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields}
+
+
+def test_who_allowed_live_is_told_as_far_as_the_api_server_knows() -> None:
+    """The last field manager that wrote spec.mode and when, the condition's reason and since when, and who writes it."""
+    body = session(3)
+    live_allowed = 'k:{"type":"LiveAllowed"}'
+    body["metadata"]["managedFields"] = [
+        managed("kubectl-create", "2026-11-20T03:00:00Z", **{"f:spec": {"f:mode": {}, "f:suspend": {}}}),
+        managed("kubectl-edit", "2026-11-23T03:31:00Z", **{"f:spec": {"f:mode": {}}}),
+        managed("argocd", "2026-11-23T09:00:00Z", **{"f:spec": {"f:suspend": {}}, "f:metadata": {}}),
+        managed(
+            "trading-session-operator", "2026-11-23T03:45:00Z", **{"f:status": {"f:conditions": {live_allowed: {}}}}
+        ),
+    ]
+    condition = {
+        "type": "LiveAllowed",
+        "status": "True",
+        "reason": "GatesSatisfied",
+        "lastTransitionTime": "2026-11-23T03:44:59Z",
+    }
+    body["status"] = {"conditions": [{"type": "Ready", "status": "True"}, condition]}
+
+    found = wishes(body, needs_permission=True).permission
+
+    assert found.who == "kubectl-edit"
+    assert found.detail == (
+        "spec.mode Live set by kubectl-edit, whose last write was at 2026-11-23T03:31:00Z; "
+        "LiveAllowed True (GatesSatisfied) since 2026-11-23T03:44:59Z, set by trading-session-operator"
+    )
+    assert "LiveAllowed" not in wishes(body).permission.detail
+
+
+@pytest.mark.parametrize("entries", [None, [], [{"manager": "x"}], [managed("x", "", **{"f:spec": {"f:suspend": {}}})]])
+def test_a_writer_whom_nobody_names_is_said_to_be_so(entries: list[dict[str, Any]] | None) -> None:
+    """An older API server, or a body whose managed fields were stripped."""
+    body = session(3)
+    body["metadata"]["managedFields"] = entries
+    assert wishes(body, needs_permission=True).permission.who == "a writer that the API server does not name"
+
+
 def test_the_session_s_wishes_are_read_as_they_stand() -> None:
     """Absent parts mean their defaults; a deletion is a wish to reduce."""
     plain = wishes(session(3))

@@ -112,6 +112,14 @@ def records(directory: Path) -> Counter[str]:
     return Counter(kind for (kind,) in rows)
 
 
+def allowed_live(directory: Path) -> list[tuple[str, str]]:
+    """Who let the trader take new risk, and under what, by the audit trail."""
+    connection = sqlite3.connect(directory / "journal.db")
+    rows = connection.execute("select who, detail from audit where action = 'live' order by number").fetchall()
+    connection.close()
+    return rows
+
+
 async def test_it_trades_and_ctrl_c_leaves_nothing_open(tmp_path: Path) -> None:
     """Within seconds a bracket is filled and protected; Ctrl-C closes it and ends with 0; the next run goes on."""
     async with trader(tmp_path) as process:
@@ -130,6 +138,9 @@ async def test_it_trades_and_ctrl_c_leaves_nothing_open(tmp_path: Path) -> None:
         assert shown["orders"]["placed"] >= written["OrderPlanned"]
         code, said = await ended(process)
     assert code == 0, said
+    first, second = (detail for who, detail in allowed_live(tmp_path) if "@" in who)
+    assert f"configuration {shown['config']}, " in first
+    assert (", epoch 1; trader run" in first, ", epoch 2; trader run" in second) == (True, True)
 
 
 async def test_a_killed_process_recovers_at_the_same_exchange(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
-from trader.engine.ports import KillSwitch, Wishes
+from trader.engine.ports import KillSwitch, Permission, Wishes
 
 log = structlog.get_logger(__name__)
 
@@ -127,13 +127,45 @@ def wishes(session: dict[str, Any], *, is_deleted: bool = False, needs_permissio
             release=str(switch.get("release") or ""),
         ),
         deleting=is_deleted or "deletionTimestamp" in metadata,
+        permission=permission(session, needs_permission=needs_permission),
     )
+
+
+def permission(session: dict[str, Any], *, needs_permission: bool) -> Permission:
+    """Who set mode Live, and who allowed it: the API server tells the writer of a field and when it last wrote, no user."""
+    wanted = _writer(session, ("f:spec", "f:mode"))
+    who = wanted[0] or "a writer that the API server does not name"
+    detail = f"spec.mode Live set by {who}" + (f", whose last write was at {wanted[1]}" if wanted[1] else "")
+    if needs_permission:
+        allowed = _live_allowed(session.get("status") or {})
+        writer, _ = _writer(session, ("f:status", "f:conditions", f'k:{{"type":"{LIVE_ALLOWED}"}}'))
+        detail += (
+            f"; {LIVE_ALLOWED} {allowed.get('status', 'unknown')} ({allowed.get('reason', 'no reason')}) "
+            f"since {allowed.get('lastTransitionTime', 'an unknown time')}, set by {writer or 'an unknown writer'}"
+        )
+    return Permission(who, detail)
+
+
+def _writer(session: dict[str, Any], path: tuple[str, ...]) -> tuple[str, str]:
+    """The field manager that owns a field, and when it last wrote; of several the last one. Empty when none does."""
+    found = ("", "")
+    for entry in session["metadata"].get("managedFields") or ():
+        fields = entry.get("fieldsV1") or {}
+        for step in path:
+            fields = fields.get(step) if isinstance(fields, dict) else None
+        if fields is not None and str(entry.get("time", "")) >= found[1]:
+            found = (str(entry.get("manager", "")), str(entry.get("time", "")))
+    return found
 
 
 def _is_allowed(status: dict[str, Any]) -> bool:
     """Whether the operator lets new risk be taken; as long as it has not said so, it does not."""
-    conditions = status.get("conditions") or ()
-    return any(each.get("type") == LIVE_ALLOWED and each.get("status") == "True" for each in conditions)
+    return bool(_live_allowed(status).get("status") == "True")
+
+
+def _live_allowed(status: dict[str, Any]) -> dict[str, Any]:
+    """The operator's condition; empty when it has not spoken."""
+    return next((each for each in status.get("conditions") or () if each.get("type") == LIVE_ALLOWED), {})
 
 
 def _lines(response: HTTPResponse) -> Iterator[bytes]:

@@ -1,9 +1,12 @@
 """Who speaks for the desk: the TradingSession in the cluster, this object when a person runs the trader by hand."""
 
+import getpass
+import os
+import socket
 import threading
 from collections.abc import Callable
 
-from trader.engine.ports import KillSwitch, Wishes
+from trader.engine.ports import KillSwitch, Permission, Wishes
 
 
 class LocalDesk:
@@ -14,6 +17,7 @@ class LocalDesk:
         self._release = release
         self._changed = threading.Event()
         self._winding_down = False
+        self._who = _person()
         self._closed = False
 
     def watch(self, heard: Callable[[Wishes], None], stopped: Callable[[], bool]) -> None:
@@ -35,4 +39,17 @@ class LocalDesk:
 
     def _wishes(self) -> Wishes:
         switch = KillSwitch("local", 1, engaged=False, reason="", release=self._release)
-        return Wishes(live=True, suspended=self._winding_down, kill_switch=switch)
+        return Wishes(
+            live=True,
+            suspended=self._winding_down,
+            kill_switch=switch,
+            permission=Permission(self._who, "trader run, by hand"),
+        )
+
+
+def _person() -> str:
+    """Who runs this process, as the machine knows it."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a user id without an entry
+        return f"uid {os.getuid()}@{socket.gethostname()}"

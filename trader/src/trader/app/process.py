@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from trader.adapters.kite.credentials import Token
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import machine_time
 from trader.app import showing
+from trader.app.auditing import Audit, HeardWatch, LiveTrail
 from trader.app.checks import TOKEN_LINE, code_digest
 from trader.app.collecting import collect_at_rest
 from trader.app.documents import ConfigInvalid
@@ -30,7 +31,7 @@ from trader.domain.calendars import Phase
 from trader.domain.state import EngineState
 from trader.domain.values import KillReason, MarketTime
 from trader.engine.emergency import EmergencyJournal
-from trader.engine.ports import KillRow
+from trader.engine.ports import KillRow, Permission
 from trader.engine.session import TradingEngine
 from trader.engine.settings import Ending, Snapshot
 
@@ -76,6 +77,8 @@ class TraderProcess:
             lambda: (chosen.settings.pod.name, self.begins_with, code_digest()),
         )
         self._doors = doors
+        self._heard: HeardWatch | None = None
+        self._trail = LiveTrail(Audit(self), self.name, self.snapshot, self._permission)
         self._patient = patient
         self._stopping = asyncio.Event()
         self._turned_at = machine_time()
@@ -148,6 +151,7 @@ class TraderProcess:
                     asyncio.create_task(
                         keep_house(engine, self.assembled.store, self.chosen.account), name="housekeeping"
                     ),
+                    asyncio.create_task(self._trail.follow(), name="live-trail"),
                     asyncio.create_task(watch(self._picture, notifier.tell), name="desk-watch"),
                     asyncio.create_task(notifier.run(), name="desk"),
                     asyncio.create_task(
@@ -172,6 +176,9 @@ class TraderProcess:
     async def _assemble(self, closing: contextlib.AsyncExitStack) -> Assembled | None:
         """Try until it works; None when asked to stop before."""
         doors = self._doors()
+        if doors.watch is not None:
+            self._heard = HeardWatch(doors.watch)
+            doors = replace(doors, watch=self._heard)
         while not self._stopping.is_set():
             async with contextlib.AsyncExitStack() as attempt:
                 try:
@@ -205,6 +212,9 @@ class TraderProcess:
             token_problem="" if token is None or token.passed else token.detail,
             red=tuple(line.name for line in lines.values() if not line.passed),
         )
+
+    def _permission(self) -> Permission:
+        return self._heard.permission if self._heard is not None else Permission()
 
     def _token_stored(self, token: Token) -> None:
         if self.assembled is not None:

@@ -291,6 +291,15 @@ class KillSwitch:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """Who wants and lets new risk be taken: for the audit trail, nothing decides by it."""
+
+    who: str = ""
+    detail: str = ""
+    """In words: what was set, by whom and when, as far as it can be known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """What the desk asks for in the TradingSession, as far as a running trader is concerned."""
 
@@ -299,6 +308,7 @@ class Wishes:
     kill_switch: KillSwitch
     deleting: bool = False
     """The resource is being deleted: reduce until flat."""
+    permission: Permission = Permission()
 
 
 class SessionWatch(Protocol):
