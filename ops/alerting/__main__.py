@@ -53,6 +53,8 @@ def show(report: proof.Report) -> None:
             cleared = f"{row.cleared_seconds:.1f} s"
         table.add_row(f"[{'green' if row.holds else 'red'}]{row.alert}[/]", row.fault, fired, row.problem or cleared)
     console.print(table)
+    for each in report.problems:
+        console.print(f"[red]{each}[/red]")
     for each in report.unexpected:
         console.print(f"[red]fired without a fault: {each}[/red]")
     verdict = "[bold green]All eight fired, and nothing else did[/]" if report.holds else "[bold red]Not proved[/]"

@@ -1,9 +1,11 @@
 """The sessions of the proof: each on an account of its own, and what a person at the broker could do to it."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import yaml
@@ -12,8 +14,13 @@ from kiteconnect import KiteConnect
 from ops.clients.exchange import Exchange
 from ops.clients.kubectl import ROOT, Kubectl
 from ops.clients.session import Session, wait_for
+from ops.clients.signals import Bracket, Signals, signals
 
 SAMPLE = ROOT / "configs" / "samples" / "index-intraday.yaml"
+UNDERLYINGS = ("NIFTY", "BANKNIFTY")
+# Far enough that the position outlives its fault in real time, near enough that one lot fits the profile's risk a trade.
+AWAY = 0.008
+ENTERS_WITHIN_SECONDS = 90.0
 _WORKING = ("OPEN", "TRIGGER PENDING")
 Row = dict[str, Any]
 
@@ -25,6 +32,7 @@ class Desk:
     session: Session
     account: str
     exchange: Exchange
+    signals: Signals
 
     @property
     def name(self) -> str:
@@ -50,6 +58,26 @@ class Desk:
         held = {each["tradingsymbol"] for each in self.positions()}
         return bool(held) and held <= stops
 
+    def enter(self) -> None:
+        """Bring it to hold a protected position in each underlying's nearest future.
+
+        Raises:
+            Waited: it does not hold them in time; the message says what was seen last.
+        """
+        for underlying in UNDERLYINGS:
+            self._enter(underlying)
+        wait_for("a protected position", lambda: self.is_protected() or None, ENTERS_WITHIN_SECONDS)
+
+    def _enter(self, underlying: str) -> None:
+        key = f"proof-{time.time_ns()}"
+
+        def bring() -> str | None:
+            instrument, last = nearest_future(self.exchange.get("/sim/state")["last_prices"], underlying)
+            wanted = Bracket(instrument, round(last * (1 - AWAY)) * 100, round(last * (1 + AWAY)) * 100)
+            return self.signals.bring(self.session, key, wanted)
+
+        wait_for(f"an entry in {underlying}", bring, ENTERS_WITHIN_SECONDS)
+
     def second_client(self) -> KiteConnect:
         """An official client of the same user: what a person, or a second program, trades with."""
         login = self.exchange.post("/sim/login", {"user_id": self.account})
@@ -68,30 +96,52 @@ class Desk:
             self.exchange.delete(f"/sim/faults/{made['id']}")
 
 
+def nearest_future(prices: dict[str, float], underlying: str) -> tuple[str, float]:
+    """The name and last price of the future that expires next, such as NFO:NIFTY26NOVFUT."""
+    months = {
+        datetime.strptime(found[1], "%y%b"): name  # noqa: DTZ007 - a month, of no time zone
+        for name in prices
+        if (found := re.fullmatch(rf"NFO:{underlying}(\d\d[A-Z]{{3}})FUT", name))
+    }
+    name = months[min(months)]
+    return name, prices[name]
+
+
 @contextmanager
 def desks(kubectl: Kubectl, exchange: Exchange, names: dict[str, str]) -> Iterator[dict[str, Desk]]:
-    """Sessions by name, each on the account given; LIVE at the start of the block, gone after it."""
-    made = {name: Desk(Session(kubectl, name), account, exchange) for name, account in names.items()}
+    """Sessions by name, each on the account given, which trade by signals alone; LIVE at the start of the block, gone after it."""
+    with signals(kubectl, "alert-proof") as bringing:
+        made = {name: Desk(Session(kubectl, name), account, exchange, bringing) for name, account in names.items()}
+        with _applied(kubectl, made):
+            yield made
+
+
+@contextmanager
+def _applied(kubectl: Kubectl, made: dict[str, Desk]) -> Iterator[None]:
     sample = yaml.safe_load(SAMPLE.read_text())
+    sample["spec"]["strategies"] = [{"name": "signal-intake"}]
     try:
-        for name, account in names.items():
+        for name, desk in made.items():
             sample["metadata"]["name"] = name
-            sample["spec"]["account"]["id"] = account
+            sample["spec"]["account"]["id"] = desk.account
             kubectl.apply(yaml.safe_dump(sample))
-            wait_for(f"a LIVE leader of {name}", made[name].session.leads, 240)
-        yield made
+        for desk in made.values():
+            desk.session.becomes_live(240)
+        yield
     finally:
         kubectl.run(
-            "delete", "tradingsession", *names, "--ignore-not-found", "--wait=true", "--timeout=90s", seconds=100
+            "delete", "tradingsession", *made, "--ignore-not-found", "--wait=true", "--timeout=90s", seconds=100
         )
         pods = [desk.session.pods for desk in made.values()]
         wait_for("the traders to be gone", lambda: all(each() == [] for each in pods) or None, 90)
 
 
-def slow_market(exchange: Exchange, speed: float) -> float:
-    """Let market time run at another speed; returns the one before."""
+@contextmanager
+def market_at(exchange: Exchange, speed: float) -> Iterator[None]:
+    """Market time at another speed, as long as the block."""
     before = float(exchange.get("/sim/clock")["speed"])
     exchange.post("/sim/clock", {"speed": speed})
-    # Traders hear the simulator's clock once a second.
-    time.sleep(1.5)
-    return before
+    try:
+        yield
+    finally:
+        exchange.post("/sim/clock", {"speed": before})

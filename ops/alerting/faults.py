@@ -6,6 +6,7 @@ Nothing here writes a metric: the fault is at the broker, in the network, or a p
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ops.alerting.desks import Desk
 from ops.clients.session import wait_for
@@ -13,6 +14,16 @@ from ops.cluster import faults
 
 # The alert's window: it stays until the slow one has left it.
 WINDOW_SECONDS = 300
+
+
+class Position(StrEnum):
+    """When a fault wants a protected position."""
+
+    NONE = "none"
+    BEFORE = "before"
+    """It befalls one that stands."""
+    WITHIN = "within"
+    """It befalls the making of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,7 @@ class Fault:
     """Alerts that are right to fire beside it."""
     stays_seconds: float = 0
     """How long the alert stays by its own window after the fault is over."""
-    needs_position: bool = False
+    position: Position = Position.NONE
     bites: Callable[[Desk], bool] = lambda _: True
     """Whether the fault has had its effect; the alert's seconds count from there."""
 
@@ -53,7 +64,8 @@ def _second_use_of_a_tag(desk: Desk) -> Iterator[None]:
     client = desk.second_client()
     stop = next(order for order in desk.working() if order["status"] == "TRIGGER PENDING")
     # Below the market, so that it works and does not fill, and inside the exchange's price protection of 3 %.
-    price = round(stop["trigger_price"] * 0.98)
+    last = desk.exchange.get("/sim/state")["last_prices"][f"{stop['exchange']}:{stop['tradingsymbol']}"]
+    price = round(last * 0.98)
     order_id = client.place_order(
         client.VARIETY_REGULAR,
         stop["exchange"],
@@ -124,7 +136,7 @@ def _stream(kind: str) -> Callable[[Desk], AbstractContextManager[None]]:
 # so many that the machine starves would prove nothing.
 LINES: dict[str, tuple[Fault, ...]] = {
     "first": (
-        Fault("HeatGuardBreach", "funds withdrawn until 4 % is at risk", _funds_withdrawn, needs_position=True),
+        Fault("HeatGuardBreach", "funds withdrawn until 4 % is at risk", _funds_withdrawn, position=Position.BEFORE),
         Fault("MarketDataHeartbeatStale", "the stream brings heartbeats and no tick", _stream("heartbeats-only")),
         Fault(
             "OrderStreamHeartbeatStale",
@@ -139,7 +151,7 @@ LINES: dict[str, tuple[Fault, ...]] = {
             _kill_with_slow_broker,
             also=("OrderAckLatencySLOBreach",),
             stays_seconds=WINDOW_SECONDS,
-            needs_position=True,
+            position=Position.BEFORE,
         ),
     ),
     "second": (
@@ -148,14 +160,15 @@ LINES: dict[str, tuple[Fault, ...]] = {
             "700 ms of latency; counted from the third order",
             _slow_acknowledgements,
             stays_seconds=WINDOW_SECONDS,
+            position=Position.WITHIN,
             bites=lambda desk: len(desk.book()["orders"]) >= 3,
         ),
-        Fault("DuplicateClientIDs", "a second client uses a live tag", _second_use_of_a_tag, needs_position=True),
+        Fault("DuplicateClientIDs", "a second client uses a live tag", _second_use_of_a_tag, position=Position.BEFORE),
         Fault(
             "OrphanOCOSiblings",
             "position closed by hand while cancels are refused",
             _closed_by_hand_while_cancels_are_refused,
-            needs_position=True,
+            position=Position.BEFORE,
         ),
     ),
     "clean": (),

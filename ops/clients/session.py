@@ -141,3 +141,20 @@ class Session:
     def patch(self, spec: dict[str, Any]) -> None:
         """Merge into the spec."""
         self.kubectl.run("patch", "tradingsession", self.name, "--type", "merge", "-p", json.dumps({"spec": spec}))
+
+    def becomes_live(self, seconds: float) -> Leadership:
+        """Wait for a leader that may trade, and lift the kill of an earlier run.
+
+        A latch is the account's, and outlives its session.
+
+        Raises:
+            Waited: nobody leads, or the leader is not LIVE, in time.
+        """
+        leader = wait_for(f"a leader of {self.name}", lambda: self.leads(states=("LIVE", "HALTED")), seconds)
+        if leader.trading_state == "HALTED":
+            kill = wait_for("the kill in the session's status", lambda: self.status().get("kill"), 30)
+            self.patch({"killSwitch": {"engaged": False, "reason": "", "release": kill["id"]}})
+        leader = wait_for(f"a LIVE leader of {self.name}", self.leads, 60)
+        if self.resource()["spec"].get("killSwitch", {}).get("release"):
+            self.patch({"killSwitch": {"release": ""}})  # beside it, no further kill is accepted
+        return leader

@@ -25,18 +25,12 @@ def apply_session(story: Story, kubectl: Kubectl) -> tuple[Session, Leadership]:
     session = Session(kubectl, NAME)
     with story.step(f"kubectl apply -f {SAMPLE.relative_to(ROOT)}"):
         kubectl.apply(SAMPLE)
-    _release_old_kill(session)
+    # A session that stood killed: its file still says so, and a kill in the spec is not lifted by applying it again.
+    session.patch({"killSwitch": {"engaged": False, "reason": "", "release": ""}})
     with story.step("two traders start, one leads, and is LIVE"):
-        leader = wait_for("a leader that is LIVE", session.leads, 150)
+        leader = session.becomes_live(150)
     story.tell(f"[bold]{leader.pod}[/bold] leads with epoch {leader.epoch}")
     return session, leader
-
-
-def _release_old_kill(session: Session) -> None:
-    """A demo that runs again finds the kill of its last run standing; releasing it is its user's business, so ours."""
-    session.patch({"killSwitch": {"engaged": False, "reason": "", "release": ""}})
-    if kill := session.status().get("kill"):
-        session.patch({"killSwitch": {"engaged": False, "reason": "", "release": kill["id"]}})
 
 
 def watch_trading(story: Story, session: Session, leader: Leadership) -> None:

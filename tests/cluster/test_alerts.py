@@ -44,7 +44,7 @@ def test_a_real_fault_fires_it(report: proof.Report, alert: str) -> None:
 def test_nothing_fires_without_a_fault(report: proof.Report) -> None:
     """Not in the clean session, nor beside the faults of the others; and somebody did look."""
     assert report.looks > 60
-    assert report.unexpected == []
+    assert (report.problems, report.unexpected) == ([], [])
 
 
 def test_the_dashboard_of_the_first_hour_has_answers(report: proof.Report) -> None:
