@@ -170,7 +170,7 @@ ROWS: tuple[tuple[str, int, tuple[Question, ...]], ...] = (
             Question(
                 "How near are the broker's limits?",
                 "timeseries",
-                (("{{type}}", f"sum by (type) ({_of('trader_throttle_queue_depth')})"),),
+                (("{{type}}", f"max by (type) ({_of('trader_throttle_queue_depth')})"),),
                 6,
             ),
         ),

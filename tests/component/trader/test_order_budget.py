@@ -137,7 +137,38 @@ async def test_without_any_redis_the_budget_is_our_own() -> None:
     budget = OrderBudget(None, "AB1234", lambda: "2026-11-23", SIX)
     assert await taken(budget, 10) == 6
     budget.note(is_placement=True)
+    await budget.follow()
+    assert (budget.depth(1.0), budget.depth(60.0)) == (7, 7)
     await budget.close()
+
+
+async def until_depth(budget: OrderBudget, minute: int) -> None:
+    """Wait until a process shows so many requests of the last minute."""
+    async with asyncio.timeout(10):
+        while budget.depth(60.0) != minute:  # noqa: ASYNC110 - it looks by itself, and tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def test_every_process_shows_what_the_account_has_sent(redis: Redis, open_budget: Open) -> None:
+    """Also who sent nothing; while Redis is away each shows its own, and looking never waits for Redis."""
+    process, _ = redis
+    mine, theirs, watcher = open_budget(), open_budget(), open_budget(answer_seconds=ANSWER_SECONDS)
+    looking = [asyncio.create_task(each.follow()) for each in (mine, watcher)]
+    assert await taken(mine, 3) == 3
+    theirs.note(is_placement=False)
+    await asyncio.gather(until_depth(mine, 4), until_depth(watcher, 4))
+    process.send_signal(signal.SIGSTOP)
+    await until_depth(watcher, 0)
+    watcher.note(is_placement=True)
+    began = time.perf_counter()
+    assert (watcher.depth(60.0), mine.depth(60.0) >= 3) == (1, True)
+    assert time.perf_counter() - began < 0.01
+    process.send_signal(signal.SIGCONT)
+    await until_depth(watcher, 5)
+    assert watcher.depth(1.0) <= 5
+    for each in looking:
+        each.cancel()
+    await asyncio.gather(*looking, return_exceptions=True)
 
 
 @dataclass

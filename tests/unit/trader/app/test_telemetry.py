@@ -26,6 +26,7 @@ def telemetry(snapshot: Snapshot, stream_at: MachineTime | None = None) -> Trade
             stream_at=lambda: stream_at,
             reconnects=lambda: 2,
             token_renewals=lambda: 3,
+            throttled={1.0: 3.0, 60.0: 41.0}.__getitem__,
             exchange="NFO",
         )
     )
@@ -82,13 +83,10 @@ def test_an_order_that_never_left_was_not_acknowledged() -> None:
 
 
 def test_the_throttle_shows_what_the_limits_count() -> None:
-    """Requests that reached the broker, whatever it said; those of the last second and of the last minute."""
+    """The account's requests of the last second and of the last minute, as its budget counts them."""
     made = telemetry(SNAPSHOT)
-    assert value(made, "trader_throttle_queue_depth", type="per_second") == 0
-    for outcome in ("accepted", "refused", "gate_closed"):
-        made.performed("place", outcome, 0.01)
-    assert value(made, "trader_throttle_queue_depth", type="per_second") == 2
-    assert value(made, "trader_throttle_queue_depth", type="per_minute") == 2
+    assert value(made, "trader_throttle_queue_depth", type="per_second") == 3
+    assert value(made, "trader_throttle_queue_depth", type="per_minute") == 41
 
 
 def test_unknown_is_not_zero() -> None:

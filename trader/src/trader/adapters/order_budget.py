@@ -25,7 +25,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from trader.adapters.redis_scripts import NOTE, TAKE
+from trader.adapters.redis_scripts import COUNT, NOTE, TAKE
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,9 @@ MINUTE: Final = 60.0
 # Users report that a 429 lasts to the end of the broker's minute (kite.trade/forum, 11404).
 CLOSED_SECONDS: Final = 60.0
 LOCAL_SHARE: Final = 5
+LOOK_SECONDS: Final = 0.5
+SEEN_SECONDS: Final = 2.0
+"""How long what was seen of the account's budget is shown: longer than a look or two may take, far shorter than a minute."""
 LATE_NOTES: Final = 2_000
 
 
@@ -86,6 +89,8 @@ class OrderBudget:
         self._unnoted: deque[tuple[str, float, int]] = deque(maxlen=LATE_NOTES)
         """Attempts that Redis has not heard of: name, when, and whether they count towards the day."""
         self._noting: asyncio.Task[None] | None = None
+        self._seen: tuple[float, dict[float, int]] | None = None
+        """When the account's budget was looked at last, and what it counts in a second and in a minute."""
         self._away_until = 0.0
         self._closed_until = 0.0
         self._is_away = False
@@ -125,6 +130,29 @@ class OrderBudget:
     def sent_within(self, seconds: float) -> int:
         """This process's attempts of the last `seconds`, a minute at most."""
         return len(self._sent) - bisect_right(self._sent, self._now() - seconds)
+
+    def depth(self, seconds: float) -> int:
+        """The account's attempts of the last second or minute, as of the last look; this process's own while nobody tells them.
+
+        Never below our own: Redis hears of exits after they left.
+        """
+        own = self.sent_within(seconds)
+        if self._seen is None or self._now() - self._seen[0] > SEEN_SECONDS:
+            return own
+        return max(own, self._seen[1].get(seconds, 0))
+
+    async def follow(self) -> None:
+        """Look at the account's budget twice a second, until cancelled; for who watches, never for an order."""
+        if self._redis is None:
+            return
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    second, minute = await self._redis.eval(COUNT, 1, f"{self._prefix}:sent")
+                self._seen = (self._now(), {1.0: int(second), MINUTE: int(minute)})
+            except (RedisError, OSError, TimeoutError, ValueError, TypeError):
+                self._seen = None  # whoever asks for an order says that Redis is away
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def close(self) -> None:
         """Let the connections go."""

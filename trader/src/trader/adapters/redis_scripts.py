@@ -48,3 +48,11 @@ return ''
 )
 """ARGV: for how many milliseconds entries stay closed after a 429 (0: they are not), then each attempt's name, its age
 in microseconds, and 1 if it counts towards the day."""
+
+COUNT: Final = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function since(microseconds) return redis.call('ZCOUNT', KEYS[1], '(' .. (now - microseconds), '+inf') end
+return {since(1000000), since(60000000)}
+"""
+"""Reads how many attempts the last second and the last minute had; changes nothing."""

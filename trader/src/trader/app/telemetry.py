@@ -6,10 +6,8 @@ snapshot at the moment of the scrape, so that no gauge can be older than the scr
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import structlog
@@ -30,7 +28,7 @@ _ACK: Final = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5
 _FLATTEN: Final = (0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 5, 10, 30)
 _QUICK: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _GAPS: Final = (0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10, 30)
-_LONGEST_WINDOW_SECONDS: Final = 60.0
+_WINDOWS: Final = {"per_second": 1.0, "per_minute": 60.0}
 _ORDER_OPERATIONS: Final = ("place", "modify", "cancel")
 _ORDER_OUTCOMES: Final = ("accepted", "refused", "gate_closed", "rate_limited", "token_dead", "unknown")
 
@@ -48,6 +46,8 @@ class Sources:
     """When the last frame of the stream came, heartbeats included."""
     reconnects: Callable[[], int]
     token_renewals: Callable[[], int]
+    throttled: Callable[[float], float]
+    """How many order requests of the last so many seconds the account's budget counts; asks nobody outside."""
     exchange: str
 
 
@@ -121,19 +121,8 @@ class TraderTelemetry:
         self._gap = Histogram(
             "trader_stream_gap_seconds", "Time between two frames of the stream.", buckets=_GAPS, registry=registry
         )
-        depth = Gauge(
-            "trader_throttle_queue_depth", "Order requests that a limit counts now.", ["type"], registry=registry
-        )
         self._failures = Counter("trader_failures", "Tasks that ended with an unexpected error.", registry=registry)
-        self._sent: deque[float] = deque()
-        for kind, seconds in (("per_second", 1.0), ("per_minute", 60.0)):
-            depth.labels(kind).set_function(partial(self._counted_within, seconds))
         self._touch()
-
-    def _counted_within(self, seconds: float) -> float:
-        """How many order requests of this process the broker's limit still counts."""
-        since = time.monotonic() - seconds
-        return float(sum(1 for at in tuple(self._sent) if at >= since))
 
     def _flattening_seconds(self) -> float:
         since = self._flattening_since
@@ -182,11 +171,6 @@ class TraderTelemetry:
                 self._book_read.set_to_current_time()
             return
         self._outcomes.labels(operation, outcome).inc()
-        if outcome != "gate_closed":
-            now = time.monotonic()
-            self._sent.append(now)
-            while self._sent and self._sent[0] < now - _LONGEST_WINDOW_SECONDS:
-                self._sent.popleft()
         if outcome != "gate_closed":  # nothing left, so there was nothing to acknowledge
             self._ack.labels(operation).observe(seconds)
         if operation == "place" and outcome == "accepted":
@@ -258,6 +242,14 @@ class _AtScrape(Collector):
         is_open = GaugeMetricFamily("trader_market_open", "1 in trading hours.", labels=["exchange"])
         is_open.add_metric([self._sources.exchange], int(self._sources.market_open()))
         yield is_open
+        depth = GaugeMetricFamily(
+            "trader_throttle_queue_depth",
+            "Order requests that the account's limits count now; this process's own where no Redis tells of the others'.",
+            labels=["type"],
+        )
+        for kind, seconds in _WINDOWS.items():
+            depth.add_metric([kind], self._sources.throttled(seconds))
+        yield depth
         yield from _of_view(snapshot.view)
 
     def _heartbeats(self) -> Iterable[Metric]:

@@ -147,6 +147,7 @@ async def assemble(
         _beside(closing, _follow_secret(session), "secret")
     budget = _order_budget(chosen, clock)
     closing.push_async_callback(budget.close)
+    _beside(closing, budget.follow(), "order-budget")
     stream = KiteStream(session, clock, address.stream_url or KITE_STREAM, proxy=address.proxy)
     feed = ObservedFeed(stream, clock, telemetry)
     preflight = ListedPreflight(
@@ -185,6 +186,7 @@ async def assemble(
             stream_at=lambda: feed.stream_at,
             reconnects=lambda: max(0, stream.connections - 1),
             token_renewals=lambda: session.renewals,
+            throttled=budget.depth,
             exchange=settings.session.calendar.exchange,
         )
     )
