@@ -41,6 +41,10 @@ and may patch them only to hand that right to the traders of a session, for the 
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch]
+# `delete`: a drill of limits that nobody wants any more is ended.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]

@@ -1,6 +1,6 @@
 """The kinds of object that the operator reads, how the API server calls them, and which of them it needs to see.
 
-Selectors work on the server: the operator never receives a pod that is not a trader's, nor a service account's token.
+Selectors work on the server: the operator never receives a pod that is no session's, nor a service account's token.
 """
 
 from typing import NamedTuple
@@ -51,6 +51,7 @@ WATCHED: tuple[Kind, ...] = (
     Kind("Role", "rbac.authorization.k8s.io/v1", "roles", SELECTOR),
     Kind("RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings", SELECTOR),
     Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", SELECTOR),
+    Kind("Job", "batch/v1", "jobs", SELECTOR),
 )
 EVENTS = Kind("Event", "v1", "events")
 BY_NAME = {kind.name: kind for kind in (*WATCHED, EVENTS)}

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from session_operator.gates import Gates, PostClose
+from session_operator.pair import Trader
 from session_operator.rules import DNS_LABEL, Part, Rule
 from session_operator.stages import Configuration
 
@@ -228,84 +230,6 @@ class Account(Part):
     broker: Broker = Field(description="Who takes the orders, and with which credentials.")
 
 
-def _with_times(message: str) -> str:
-    # `format` and not `+`: the API server estimates the cost of joining strings of unknown length as too high.
-    found = "durationSeconds %d, renewDeadlineSeconds %d, retryPeriodSeconds %d"
-    values = "[self.durationSeconds, self.renewDeadlineSeconds, self.retryPeriodSeconds]"
-    return f'"{message}; found {found}".format({values})'
-
-
-LONG_ENOUGH = (
-    "lease.durationSeconds must be greater than renewDeadlineSeconds + retryPeriodSeconds + 2 "
-    "(a retry, one second for the longest send, one for clock skew), or two leaders could send at once"
-)
-OFTEN_ENOUGH = (
-    "lease.renewDeadlineSeconds must be greater than 1.2 times retryPeriodSeconds, "
-    "or one lost renewal would end the leadership"
-)
-
-
-class LeaseTimes(Part):
-    """Times of the leader's Lease."""
-
-    rules = (
-        Rule(
-            "self.durationSeconds > self.renewDeadlineSeconds + self.retryPeriodSeconds + 2",
-            LONG_ENOUGH,
-            lambda it: it.duration_seconds > it.renew_deadline_seconds + it.retry_period_seconds + 2,
-            _with_times(LONG_ENOUGH),
-            ".durationSeconds",
-        ),
-        Rule(
-            "self.renewDeadlineSeconds * 5 > self.retryPeriodSeconds * 6",
-            OFTEN_ENOUGH,
-            lambda it: it.renew_deadline_seconds * 5 > it.retry_period_seconds * 6,
-            _with_times(OFTEN_ENOUGH),
-            ".renewDeadlineSeconds",
-        ),
-    )
-
-    duration_seconds: int = Field(
-        default=15, ge=5, le=300, description="How long a standby waits on a silent leader before it takes the Lease."
-    )
-    renew_deadline_seconds: int = Field(
-        default=8, ge=2, le=240, description="How long a leader goes on sending after its last successful renewal."
-    )
-    retry_period_seconds: int = Field(
-        default=2, ge=1, le=60, description="How often the leader renews; also the longest single request."
-    )
-
-
-class Amounts(Part):
-    """CPU and memory."""
-
-    cpu: str | None = Field(default=None, pattern=r"^[0-9]+m?$", description="CPU, such as 100m or 1.")
-    memory: str | None = Field(default=None, pattern=r"^[0-9]+(Ki|Mi|Gi)$", description="Memory, such as 128Mi.")
-
-
-class Resources(Part):
-    """What a trader pod reserves and may use."""
-
-    requests: Amounts | None = Field(default=None, description="What the scheduler reserves for each trader.")
-    limits: Amounts | None = Field(default=None, description="What each trader may use at most. Mind CPU throttling.")
-
-
-class Trader(Part):
-    """The pair of trader pods: a leader that trades and a hot standby."""
-
-    image: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=512,
-        pattern=r"^\S+$",
-        description="Image of the traders. Left out: the operator's default, which fits the operator.",
-    )
-    lease: LeaseTimes = Field(default=LeaseTimes(), description="Times of the Lease by which the pair elects a leader.")
-    resources: Resources | None = Field(
-        default=None, description="CPU and memory of each trader. Left out: requests of 100m and 128Mi, no limits."
-    )
-
-
 class Storage(Part):
     """Where the journal is, and where the leader shows its live picture."""
 
@@ -367,6 +291,13 @@ class Spec(Part):
             lambda it: it.calendar.exchange != Exchange.ALWAYS_OPEN or it.account.broker.type == BrokerType.KITESIM,
             path=".calendar.exchange",
         ),
+        Rule(
+            "!has(self.gates) || self.gates.burnInDays == 0 || has(self.postClose)",
+            "gates.burnInDays needs postClose: a burn-in day is one that was sealed, "
+            "for example postClose: {archive: {persistentVolumeClaim: archive}}",
+            lambda it: it.gates is None or it.gates.burn_in_days == 0 or it.post_close is not None,
+            path=".gates",
+        ),
     )
 
     mode: Mode = Field(
@@ -391,4 +322,19 @@ class Spec(Part):
     config: Configuration = Field(description="Which risk limits hold.")
     notifications: Notifications | None = Field(
         default=None, description="Whom to tell what happens. Left out: nobody is told."
+    )
+    gates: Gates | None = Field(
+        default=None,
+        description=(
+            "What must be satisfied before new risk is taken in mode Live; until then LiveAllowed is False, and what is "
+            "open is reduced. Left out: nothing is asked for, which suits a simulation; with type Kite in mode Live the "
+            "operator warns of it."
+        ),
+    )
+    post_close: PostClose | None = Field(
+        default=None,
+        description=(
+            "Seal each trading day by a Job once the market has closed: database snapshot, logs, report, checksums. "
+            "With AlwaysOpen, which has no close, only when asked (kubectl tsn post-close). Left out: only when asked."
+        ),
     )

@@ -41,6 +41,8 @@ SESSION_RULES: Sequence[dict[str, list[str]]] = (
     _rule("rbac.authorization.k8s.io", ["roles", "rolebindings"], KEEP),
     _rule("apps", ["statefulsets"], KEEP),
     _rule("policy", ["poddisruptionbudgets"], KEEP),
+    # `delete`: a drill of limits that nobody wants any more is ended.
+    _rule("batch", ["jobs"], [*KEEP, "delete"]),
     _rule("", ["pods"], READ),
     # Which Secrets a session names is known only from its spec; values are never kept, only names of keys.
     # `patch` is not for the operator: the traders store the day's access token in the one Secret that their session names.

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from session_operator.proofs import BurnIn, DrillResult, GateStatus, PostCloseResult, Run, TradingDay
 from session_operator.rules import Part
 
 
@@ -20,6 +21,8 @@ class ConditionType(StrEnum):
     CONFIG_SYNCED = "ConfigSynced"
     ROLLOUT_COMPLETE = "RolloutComplete"
     ANALYSIS_HEALTHY = "AnalysisHealthy"
+    GATES_PASSED = "GatesPassed"
+    POST_CLOSE_SUCCEEDED = "PostCloseSucceeded"
     LIVE_ALLOWED = "LiveAllowed"
     SPEC_VALID = "SpecValid"
 
@@ -219,8 +222,8 @@ class Status(Part):
     conditions: list[Condition] = Field(
         default=[],
         description=(
-            "Ready, LeaderElected, ConfigSynced, RolloutComplete, AnalysisHealthy, LiveAllowed and SpecValid. Traders "
-            "take new risk in mode Live only while LiveAllowed is True."
+            "Ready, LeaderElected, ConfigSynced, RolloutComplete, AnalysisHealthy, GatesPassed, PostCloseSucceeded, "
+            "LiveAllowed and SpecValid. Traders take new risk in mode Live only while LiveAllowed is True."
         ),
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
@@ -240,3 +243,20 @@ class Status(Part):
     kill_sample: KillSample | None = Field(default=None, description="What KillFlatten is judged by.")
     kill: Kill | None = Field(default=None, description="The kill that stands, if one does.")
     report: Report | None = Field(default=None, description="Numbers of the leader.")
+    trading_day: TradingDay | None = Field(default=None, description="The exchange's day, by the leader's clock.")
+    gates: GateStatus | None = Field(default=None, description="What the gates still ask for.")
+    drills: list[DrillResult] = Field(
+        default=[],
+        description="What each drill showed last, by configuration.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name", "configHash"]},
+    )
+    burn_in: BurnIn | None = Field(default=None, description="Clean trading days behind the wanted configuration.")
+    post_close: PostCloseResult | None = Field(default=None, description="The day that was sealed last.")
+    runs: list[Run] = Field(
+        default=[],
+        description="Jobs that are due or under way; the first of them runs.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["job"]},
+    )
+    handled_job_request: str | None = Field(
+        default=None, description="Id of the last request for a Job that was taken (kubectl tsn drill, post-close)."
+    )

@@ -17,6 +17,7 @@ from session_operator.domain.reports import TraderReport
 from session_operator.domain.sessions import Session, read_session
 from session_operator.engine.worlds import Key, Reference, World, reference_of
 from session_operator.errors import ApiError, ApiNotFoundError
+from session_operator.status import Status
 
 NOW = "2026-11-23T09:15:00Z"
 PROFILE = """
@@ -228,6 +229,9 @@ class NoMeasures:
         """Nothing."""
 
     def phase(self, namespace: str, name: str, phase: str) -> None:
+        """Nothing."""
+
+    def proofs(self, namespace: str, name: str, status: Status) -> None:
         """Nothing."""
 
     def gone(self, namespace: str, name: str) -> None:

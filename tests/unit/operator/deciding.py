@@ -52,7 +52,8 @@ def performed(seen: Observed, decision: Decision) -> Observed:
     for action in decision.actions:
         match action:
             case Apply(manifest):
-                children[child_of(manifest)] = manifest
+                metadata = {"uid": f"uid-{manifest['metadata']['name']}"} | manifest["metadata"]
+                children[child_of(manifest)] = manifest | {"metadata": metadata}
             case Delete(kind, name):
                 del children[Child(kind, name)]
             case Configure():

@@ -68,6 +68,8 @@ def test_a_running_pair_is_ready() -> None:
         "ConfigSynced": "True",
         "RolloutComplete": "True",
         "AnalysisHealthy": "Unknown",
+        "GatesPassed": "True",
+        "PostCloseSucceeded": "Unknown",
         "LiveAllowed": "True",
         "SpecValid": "True",
     }

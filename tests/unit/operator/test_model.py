@@ -50,7 +50,7 @@ def test_a_refusal_names_the_value() -> None:
 
 def test_an_unknown_field_is_refused_and_not_ignored() -> None:
     """What is not finished is not accepted."""
-    assert "spec.gates" in refused(spec(gates={}))
+    assert "spec.gate" in refused(spec(gate={}))
 
 
 def test_kitesim_needs_urls_and_kite_forbids_them() -> None:

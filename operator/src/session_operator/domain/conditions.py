@@ -10,8 +10,11 @@ from session_operator.domain.configs import SHORT
 from session_operator.domain.leadership import Leadership
 from session_operator.domain.names import TRADER_REPLICAS
 from session_operator.domain.observed import Observed, PodFacts, Problem
+from session_operator.domain.proving import Proofs
 from session_operator.domain.rollout import Course
 from session_operator.domain.steering import Steering
+from session_operator.model import BrokerType, Mode, Spec
+from session_operator.proofs import RunKind, Verdict
 from session_operator.status import Condition, ConditionStatus, ConditionType, Outcome, RolloutPhase, Status
 
 
@@ -144,16 +147,59 @@ def of_rollout(course: Course | None, previous: Status) -> tuple[Draft, Draft]:
     return first, Draft(healthy, "True", "Success", said)
 
 
-def live_allowed(steering: Steering | None, previous: Status) -> Draft:
+def gates_passed(spec: Spec | None, proofs: Proofs, previous: Status) -> Draft:
+    """Say what the gates still ask for; nobody asking for anything on a real account is worth a look."""
+    kind = ConditionType.GATES_PASSED
+    if spec is None:
+        return _as_before(kind, previous) or Draft(kind, "Unknown", "SpecInvalid", "the spec cannot be read")
+    if spec.gates is None or proofs.gates is None:
+        if spec.account.broker.type is BrokerType.KITE and spec.mode is Mode.LIVE:
+            text = "a real account in mode Live has no spec.gates: no drill and no burn-in was asked for"
+            return Draft(kind, "Unknown", "NoGates", text)
+        return Draft(kind, "True", "NoGates", "spec.gates is left out: nothing is asked for")
+    missing = proofs.gates.missing
+    if missing:
+        is_under_way = any(run.kind is RunKind.DRILL for run in proofs.runs)
+        return Draft(kind, "False", "Proving" if is_under_way else "NotPassed", "; ".join(missing))
+    return Draft(kind, "True", "Passed", "all gates are satisfied")
+
+
+def post_close_succeeded(proofs: Proofs) -> Draft:
+    """Say how the last sealing of a day ended, and where it is kept."""
+    kind, result = ConditionType.POST_CLOSE_SUCCEEDED, proofs.post_close
+    under_way = next((run for run in proofs.runs if run.kind is RunKind.POST_CLOSE), None)
+    if result is None:
+        text = f"{under_way.trading_date} is being sealed" if under_way is not None else "no day was sealed yet"
+        return Draft(kind, "Unknown", "Sealing" if under_way is not None else "NoDay", text)
+    if result.verdict is not Verdict.PASSED:
+        return Draft(kind, "False", result.verdict.value, f"{result.date}: {result.reason or 'no reason was given'}")
+    if result.claim is None:
+        text = (
+            f"{result.date} was sealed and its snapshot restored; no claim is named, so the archive went with its pod"
+        )
+        return Draft(kind, "True", "NotKept", text)
+    text = f"{result.date} was sealed and its snapshot restored: {result.archive} on {result.claim}"
+    return Draft(kind, "True", result.result or "Archived", text)
+
+
+def _as_before(kind: ConditionType, previous: Status) -> Draft | None:
+    for each in previous.conditions:
+        if each.type is kind:
+            return Draft(kind, each.status, each.reason, each.message)
+    return None
+
+
+def live_allowed(steering: Steering | None, proofs: Proofs, previous: Status) -> Draft:
     """Say whether new risk may be taken in mode Live: traders read this of their own TradingSession."""
     kind = ConditionType.LIVE_ALLOWED
-    if steering is None:  # what cannot be judged stays as it was: a typo must not close positions
-        for each in previous.conditions:
-            if each.type is kind:
-                return Draft(kind, each.status, each.reason, each.message)
-        return Draft(kind, "False", "ConfigUnavailable", "no usable configuration yet")
-    if steering.forbids_live is not None:
+    missing = proofs.gates.missing if proofs.gates is not None else ()
+    if steering is not None and steering.forbids_live is not None:
         return Draft(kind, "False", *steering.forbids_live)
+    if missing:
+        return Draft(kind, "False", "GatesNotPassed", "; ".join(missing))
+    if steering is None:  # what cannot be judged stays as it was: a typo must not close positions
+        unavailable = Draft(kind, "False", "ConfigUnavailable", "no usable configuration yet")
+        return _as_before(kind, previous) or unavailable
     return Draft(kind, "True", "Allowed", "nothing speaks against new risk in mode Live")
 
 

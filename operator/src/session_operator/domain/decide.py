@@ -11,7 +11,7 @@ yields nothing to do.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from session_operator.domain import configs, profiles
@@ -29,10 +29,14 @@ from session_operator.domain.configs import (
 from session_operator.domain.desired import build_foundation, build_pointer, build_revision_map, build_session_map
 from session_operator.domain.differences import is_covered
 from session_operator.domain.inputs import account_problem, secret_problems
+from session_operator.domain.jobs import Material, job_actions
 from session_operator.domain.leadership import Leadership, read_leadership
 from session_operator.domain.names import LABEL_COMPONENT, config_name, lease_name, pointer_name, session_file_name
 from session_operator.domain.observed import Child, Observed, Problem, child_of
 from session_operator.domain.profiles import ProfileSource
+from session_operator.domain.proving import Proofs, Question
+from session_operator.domain.proving import advance as advance_proofs
+from session_operator.domain.reports import TraderReport
 from session_operator.domain.requests import read_request
 from session_operator.domain.rollout import ACTIVE, Course, Facts, advance
 from session_operator.domain.sessions import Session
@@ -70,6 +74,8 @@ class Decision:
     actions: tuple[Action, ...]
     look_again_seconds: float
     phase: str = ""
+    status: Status | None = None
+    """As it is now, written or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class _Memory:
 class _Wanted:
     """What should be there."""
 
+    file: SessionFile | None = field(default=None, kw_only=True)
     manifests: tuple[dict[str, Any], ...]
     plan: Plan | None
     course: Course | None
@@ -101,9 +108,11 @@ def decide(observed: Observed, terms: Terms, now: str) -> Decision:
     leadership = _leadership(observed, now)
     kill = remembered_kill(before, observed.reports.values())
     wanted = _wanted(observed, terms, _Memory(before, leadership, kill), now)
-    picture = Picture(leadership, wanted.plan, wanted.course, wanted.steering, wanted.problems, kill)
+    proofs = _proofs(observed, wanted, _Memory(before, leadership, kill), now)
+    picture = Picture(leadership, wanted.plan, wanted.course, wanted.steering, wanted.problems, kill, proofs)
     status = build_status(observed, picture, now)
     actions: list[Action] = [*_applies(observed, wanted), *_clean(observed, wanted)]
+    actions += job_actions(observed, before.runs, proofs.runs, _material(wanted, terms))
     if wanted.steering is not None:
         actions += orders(observed, wanted.steering, before, status)
     body = as_body(status)
@@ -111,7 +120,7 @@ def decide(observed: Observed, terms: Terms, now: str) -> Decision:
         actions += transitions(before, status)
         actions.append(WriteStatus(body))
     look_again = _look_again(observed, leadership, terms, is_fast=is_steering(status))
-    return Decision(tuple(actions), look_again, str(status.phase))
+    return Decision(tuple(actions), look_again, str(status.phase), status)
 
 
 def _wanted(observed: Observed, terms: Terms, memory: _Memory, now: str) -> _Wanted:
@@ -132,7 +141,7 @@ def _wanted(observed: Observed, terms: Terms, memory: _Memory, now: str) -> _Wan
     foreign = foreign_children(observed, (*foundation, *history, *pair))
     if foreign:
         return _blocked(*foreign)
-    return _Wanted((*foundation, *history, *pair), plan, course, steering, ())
+    return _Wanted((*foundation, *history, *pair), plan, course, steering, (), file=file)
 
 
 def _blocked(*problems: Problem) -> _Wanted:
@@ -157,17 +166,51 @@ def _course(observed: Observed, plan: Plan, memory: _Memory, now: str) -> tuple[
     config = memory.status.config or ConfigStatus()
     stable = _find_revision(config.stable, plan, observed)
     leader = memory.leadership.leader
-    report = observed.reports.get(leader.holder) if leader is not None else None
     facts = Facts(
         plan=plan,
         leader_epoch=leader.epoch if leader is not None else None,
-        report=report if leader is not None and report is not None and report.epoch == leader.epoch else None,
+        report=_leaders_report(observed, memory.leadership),
         kill=memory.kill,
         request=read_request(observed.session.request),
         now=now,
     )
     course = advance(memory.status.rollout, stable.short_hash if stable is not None else "", config.failed, facts)
     return course, steer(course, plan, _find_revision(course.stable, plan, observed))
+
+
+def _leaders_report(observed: Observed, leadership: Leadership) -> TraderReport | None:
+    """What the leader answered, under the epoch that it leads with."""
+    leader = leadership.leader
+    report = observed.reports.get(leader.holder) if leader is not None else None
+    return report if leader is not None and report is not None and report.epoch == leader.epoch else None
+
+
+def _proofs(observed: Observed, wanted: _Wanted, memory: _Memory, now: str) -> Proofs:
+    """Say where drills, post-close and burn-in stand, and what the gates still ask for."""
+    question = None
+    if wanted.plan is not None and wanted.course is not None and wanted.steering is not None:
+        burn_in = memory.status.burn_in
+        question = Question(
+            judged=(wanted.steering.leader or wanted.steering.boots_on).hash,
+            hashes=_in_question(wanted.plan, wanted.course, wanted.steering),
+            final=wanted.plan.final.revision,
+            before=_find_revision(burn_in.revision if burn_in is not None else None, wanted.plan, observed),
+        )
+    return advance_proofs(memory.status, observed, _leaders_report(observed, memory.leadership), question, now)
+
+
+def _material(wanted: _Wanted, terms: Terms) -> Material | None:
+    """What Jobs are made of; None while no configuration can be used."""
+    if wanted.steering is None or wanted.file is None:
+        return None
+    return Material(wanted.file, wanted.steering.leader or wanted.steering.boots_on, terms.trader_image)
+
+
+def _in_question(plan: Plan, course: Course, steering: Steering) -> tuple[str, ...]:
+    """List what the leader runs, what it falls back to, and the stages to come: what it may run today."""
+    to_come = (step.revision for step in plan.steps[course.rollout.step - 1 :])
+    revisions = (steering.leader, steering.stable, *to_come)
+    return tuple(dict.fromkeys(revision.hash for revision in revisions if revision is not None))
 
 
 def _find_revision(short_hash: str | None, plan: Plan, observed: Observed) -> Revision | None:
@@ -223,6 +266,7 @@ def _clean(observed: Observed, wanted: _Wanted) -> Iterator[Action]:
     kept = {child_of(manifest).name for manifest in wanted.manifests}
     kept |= {session_file_name(name, pod.session_file) for pod in observed.pods}
     kept |= {config_name(name, report.in_force) for report in observed.reports.values()}
+    kept |= {config_name(name, run.config_hash) for run in read_status(observed.session.status).runs}
     if wanted.steering.stable is not None:
         kept.add(config_name(name, wanted.steering.stable.hash))
     for component in ("config", "session-file"):

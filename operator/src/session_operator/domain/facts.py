@@ -5,13 +5,20 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from session_operator.domain.names import ANNOTATION_SESSION_FILE, LABEL_SESSION
-from session_operator.domain.observed import PodFacts, SecretFacts
+from session_operator.domain.names import (
+    ANNOTATION_SESSION_FILE,
+    JOB_COMPONENTS,
+    LABEL_COMPONENT,
+    LABEL_JOB,
+    LABEL_SESSION,
+)
+from session_operator.domain.observed import JobPod, PodFacts, SecretFacts
 from session_operator.domain.sessions import Manifest
 
 LONGEST_PROBLEM = 300
 # Reasons by which a container waits without anything being wrong.
 STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+ENDED_PHASES = ("Succeeded", "Failed")
 
 
 def read_secret(body: Manifest) -> SecretFacts:
@@ -29,8 +36,37 @@ def _scheme(encoded: str) -> str:
     return scheme if separator else ""
 
 
-def read_pod(body: Manifest) -> PodFacts:
-    """Keep a pod's configuration, readiness and what ails it."""
+def read_pod(body: Manifest) -> PodFacts | JobPod:
+    """Keep of a trader its configuration and readiness, of a Job's pod its last words, of both what ails them."""
+    labels = body["metadata"].get("labels") or {}
+    return _read_job_pod(body) if labels.get(LABEL_COMPONENT) in JOB_COMPONENTS else _read_trader(body)
+
+
+def _read_job_pod(body: Manifest) -> JobPod:
+    metadata, status = body["metadata"], body.get("status") or {}
+    labels = metadata.get("labels") or {}
+    ended = next(iter(_ended_containers(status)), {})
+    return JobPod(
+        name=metadata["name"],
+        job=labels.get(LABEL_JOB, ""),
+        # An evicted pod has ended without its container having done so.
+        has_ended=bool(ended) or status.get("phase") in ENDED_PHASES,
+        exit_code=int(ended.get("exitCode", -1)),
+        message=str(ended.get("message") or ""),
+        ended_at=str(ended.get("finishedAt") or ""),
+        problem=(next(_ailments(body), "") or str(status.get("message") or ""))[:LONGEST_PROBLEM],
+        session=labels.get(LABEL_SESSION, ""),
+    )
+
+
+def _ended_containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for each in status.get("containerStatuses") or ():
+        ended = (each.get("state") or {}).get("terminated")
+        if ended:
+            yield ended
+
+
+def _read_trader(body: Manifest) -> PodFacts:
     metadata, status = body["metadata"], body.get("status") or {}
     is_ready = any(
         each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ()

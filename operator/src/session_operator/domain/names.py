@@ -19,9 +19,17 @@ LABEL_SESSION = f"{GROUP}/session"
 APPLICATION = "trading-session"
 SELECTOR = f"{LABEL_NAME}={APPLICATION}"
 
+LABEL_DRILL = f"{GROUP}/drill"
+LABEL_TRADING_DATE = f"{GROUP}/trading-date"
+LABEL_CONFIG = f"{GROUP}/config"
+# Kubernetes' own, on the pods of a Job.
+LABEL_JOB = "batch.kubernetes.io/job-name"
+JOB_COMPONENTS = ("drill", "post-close")
+
 ANNOTATION_MANIFEST = f"{GROUP}/manifest"
 ANNOTATION_SESSION_FILE = f"{GROUP}/session-file"
 ANNOTATION_REQUEST = f"{GROUP}/rollout-request"
+ANNOTATION_JOB_REQUEST = f"{GROUP}/job-request"
 ANNOTATION_EPOCH = f"{GROUP}/epoch"
 ANNOTATION_STATE = f"{GROUP}/trading-state"
 ANNOTATION_REPORT = f"{GROUP}/report"
@@ -32,6 +40,7 @@ MOUNT_DATABASE = "/etc/trader/database"
 MOUNT_REDIS = "/etc/trader/redis"
 MOUNT_NOTIFICATIONS = "/etc/trader/notifications"
 MOUNT_JOURNAL = "/var/lib/trader"
+MOUNT_ARCHIVE = "/var/lib/archive"
 MOUNT_TEMPORARY = "/tmp"  # noqa: S108  # a mount path inside the pod, an emptyDir of its own
 
 TRADER_REPLICAS = 2
@@ -75,3 +84,8 @@ def session_file_name(session: str, file_hash: str) -> str:
 def profile_key(profile: str) -> str:
     """Name the profile's key in the profiles ConfigMap: `canary-live` stands at `canary_live.yaml`."""
     return f"{profile.replace('-', '_')}.yaml"
+
+
+def job_name(session: str, component: str, digest: str) -> str:
+    """Name a Job: at most 62 characters, since its pods carry the name in a label."""
+    return f"{session}-{component}-{digest[:10]}"

@@ -44,6 +44,21 @@ class PodFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class JobPod:
+    """What the operator keeps of a pod of one of its Jobs."""
+
+    name: str
+    job: str
+    has_ended: bool = False
+    exit_code: int = 0
+    message: str = ""
+    """Its last words: what it wrote to /dev/termination-log."""
+    ended_at: str = ""
+    problem: str = ""
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rival:
     """Another session for the same account, anywhere in the watched namespaces."""
 
@@ -65,6 +80,7 @@ class Observed:
     session: Session
     children: Mapping[Child, Manifest] = field(default_factory=dict)
     pods: tuple[PodFacts, ...] = ()
+    job_pods: tuple[JobPod, ...] = ()
     secrets: Mapping[str, SecretFacts] = field(default_factory=dict)
     profiles: Mapping[str, str] | None = None
     rivals: tuple[Rival, ...] = ()

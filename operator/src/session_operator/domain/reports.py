@@ -50,6 +50,8 @@ class TraderReport:
     trading_date: str
     figures: Figures | None
     kills: KillFigures | None
+    market_phase: str = ""
+    """Of that date, now: BEFORE, PRE_OPEN, OPEN, CLOSING, AUCTION or CLOSED; empty from a trader that does not say."""
 
 
 def read_report(body: Any) -> TraderReport | None:
@@ -68,6 +70,7 @@ def read_report(body: Any) -> TraderReport | None:
             trading_date=str(body["tradingDate"]),
             figures=_figures(body["figures"]),
             kills=_kills(body["kills"]),
+            market_phase=str(body.get("marketPhase", "")),
         )
     except (KeyError, TypeError, ValueError):
         return None

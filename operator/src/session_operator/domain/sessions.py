@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from session_operator.domain.names import ANNOTATION_REQUEST, API_VERSION, KIND
+from session_operator.domain.names import ANNOTATION_JOB_REQUEST, ANNOTATION_REQUEST, API_VERSION, KIND
 from session_operator.model import Spec
 
 # A value longer than this says less than the message beside it.
@@ -35,6 +35,8 @@ class Session:
     status: Manifest
     request: str = ""
     """What a person asks of the rollout, as the annotation has it."""
+    job_request: str = ""
+    """What a person asks for in Jobs, as the annotation has it."""
 
     @property
     def owner_reference(self) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def read_session(body: Manifest) -> Session:
         account=account,
         status=body.get("status") or {},
         request=(metadata.get("annotations") or {}).get(ANNOTATION_REQUEST, ""),
+        job_request=(metadata.get("annotations") or {}).get(ANNOTATION_JOB_REQUEST, ""),
     )
 
 

@@ -16,6 +16,7 @@ from session_operator.domain.configs import SHORT, Plan
 from session_operator.domain.leadership import Leadership
 from session_operator.domain.names import trader_name
 from session_operator.domain.observed import Child, Observed, Problem
+from session_operator.domain.proving import Proofs
 from session_operator.domain.reports import TraderReport
 from session_operator.domain.rollout import Course
 from session_operator.domain.sessions import Manifest
@@ -54,6 +55,7 @@ class Picture:
     steering: Steering | None
     problems: Sequence[Problem]
     kill_sample: KillSample | None
+    proofs: Proofs
 
 
 def build_status(observed: Observed, picture: Picture, now: str) -> Status:
@@ -64,7 +66,9 @@ def build_status(observed: Observed, picture: Picture, now: str) -> Status:
         conditions.leader_elected(leadership, problems),
         conditions.config_synced(observed, picture.steering, leadership),
         *conditions.of_rollout(course, previous),
-        conditions.live_allowed(picture.steering, previous),
+        conditions.gates_passed(observed.session.spec, picture.proofs, previous),
+        conditions.post_close_succeeded(picture.proofs),
+        conditions.live_allowed(picture.steering, picture.proofs, previous),
         conditions.spec_valid(problems),
     ]
     summary = conditions.ready(drafts, observed.pods, leadership, observed.fault)
@@ -83,6 +87,13 @@ def build_status(observed: Observed, picture: Picture, now: str) -> Status:
         kill_sample=picture.kill_sample,
         kill=leadership.kill,
         report=leadership.report,
+        trading_day=picture.proofs.day,
+        gates=picture.proofs.gates,
+        drills=list(picture.proofs.drills),
+        burn_in=picture.proofs.burn_in,
+        post_close=picture.proofs.post_close,
+        runs=list(picture.proofs.runs),
+        handled_job_request=picture.proofs.handled_request,
     )
 
 

@@ -7,8 +7,10 @@ kind of change, so that people can filter by it.
 from collections.abc import Iterator
 
 from session_operator.domain.actions import Emit
+from session_operator.domain.configs import SHORT
 from session_operator.domain.rollout import ACTIVE
 from session_operator.domain.statuses import condition_of
+from session_operator.proofs import Judgement, RunKind, Verdict
 from session_operator.status import ConditionType, RolloutPhase, Status
 
 WARNING_STATES = frozenset({"HALTED", "REDUCING"})
@@ -21,6 +23,7 @@ def transitions(before: Status, after: Status) -> tuple[Emit, ...]:
         *_leader(before, after),
         *_rollout(before, after),
         *_config(before, after),
+        *_proofs(before, after),
         *_live(before, after),
         *_kill(before, after),
         *_state(before, after),
@@ -86,6 +89,56 @@ def _rollout(before: Status, after: Status) -> Iterator[Emit]:
             yield Emit("Normal", "RolloutComplete", f"configuration {now.revision}: {now.message}")
         case RolloutPhase.PROGRESSING if was is not None and was.phase is RolloutPhase.PAUSED and not is_new:
             yield Emit("Normal", "RolloutResumed", now.message)
+
+
+def _proofs(before: Status, after: Status) -> Iterator[Emit]:
+    yield from _runs(before, after)
+    was = {(each.name, each.config_hash): each for each in before.drills}
+    for each in after.drills:
+        if was.get((each.name, each.config_hash)) != each:
+            text = f"drill {each.name} on {each.trading_date} with configuration {each.config_hash[:SHORT]}"
+            told = f"{text}: {each.reason}" if each.reason else f"{text}, {each.seconds} s"
+            yield Emit("Normal" if each.verdict is Verdict.PASSED else "Warning", f"Drill{each.verdict.value}", told)
+    seal = after.post_close
+    if seal is not None and seal != before.post_close:
+        text = condition_of(after, ConditionType.POST_CLOSE_SUCCEEDED)[2]
+        yield Emit("Normal" if seal.verdict is Verdict.PASSED else "Warning", f"PostClose{seal.verdict.value}", text)
+    yield from _burn_in(before, after)
+    gates = (condition_of(status, ConditionType.GATES_PASSED) for status in (before, after))
+    (then, _, _), (now, reason, message) = gates
+    if now == "True" and then == "False":
+        yield Emit("Normal", "GatesPassed", message)
+    elif now == "False" and then == "True":
+        yield Emit("Warning", "GatesClosed", message)
+    elif now == "Unknown" and reason == "NoGates" and then != "Unknown":
+        yield Emit("Warning", "LiveWithoutGates", message)
+
+
+def _runs(before: Status, after: Status) -> Iterator[Emit]:
+    known = {run.job for run in before.runs[:1]}
+    for run in after.runs[:1]:
+        if run.job not in known:
+            what = f"drill {run.name}" if run.kind is RunKind.DRILL else "the post-close"
+            by = f", asked for by {run.by}" if run.by else ""
+            reason = "DrillStarted" if run.kind is RunKind.DRILL else "PostCloseStarted"
+            yield Emit("Normal", reason, f"{what} of {run.trading_date} begins as Job {run.job}{by}")
+
+
+def _burn_in(before: Status, after: Status) -> Iterator[Emit]:
+    was, now = before.burn_in, after.burn_in
+    if now is None:
+        return
+    known = {day.date: day for day in was.days} if was is not None else {}
+    if was is not None and was.days and not now.days:
+        yield Emit(
+            "Warning", "BurnInReset", f"configuration {now.revision} is looser than {was.revision}: 0 clean days"
+        )
+    for day in now.days:
+        if known.get(day.date) != day:
+            told = f"{day.date} is {day.judgement.value.lower()}: {day.reason or f'{day.orders} orders'}"
+            words = f"{told}; {now.clean_days} clean days in a row"
+            is_unclean = day.judgement is Judgement.UNCLEAN
+            yield Emit("Warning" if is_unclean else "Normal", f"BurnInDay{day.judgement.value}", words)
 
 
 def _live(before: Status, after: Status) -> Iterator[Emit]:

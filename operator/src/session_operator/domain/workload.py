@@ -32,7 +32,8 @@ from session_operator.domain.names import (
     trader_name,
 )
 from session_operator.domain.sessions import Session
-from session_operator.model import Amounts, Spec
+from session_operator.model import Spec
+from session_operator.pair import Amounts
 
 DEFAULT_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 # Group-readable, for the pod's fsGroup: 0440.

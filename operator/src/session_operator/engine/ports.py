@@ -7,6 +7,7 @@ from session_operator.domain.actions import Configure, Emit
 from session_operator.domain.reports import TraderReport
 from session_operator.domain.sessions import Session
 from session_operator.kinds import Kind
+from session_operator.status import Status
 
 
 class Clock(Protocol):
@@ -83,6 +84,9 @@ class Measures(Protocol):
 
     def phase(self, namespace: str, name: str, phase: str) -> None:
         """Show a session's phase."""
+
+    def proofs(self, namespace: str, name: str, status: Status) -> None:
+        """Show what was proved of a session: drills, gates, post-close, burn-in."""
 
     def gone(self, namespace: str, name: str) -> None:
         """Stop showing a session."""

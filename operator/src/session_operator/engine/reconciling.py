@@ -191,6 +191,8 @@ class Reconciler:
                 self._told_at[key] = self._clock.monotonic()
                 self._world.put(body, self._clock.monotonic())
         self._measures.phase(key.namespace, key.name, decision.phase)
+        if decision.status is not None:
+            self._measures.proofs(key.namespace, key.name, decision.status)
 
     def _decide(self, observed: Observed) -> Decision:
         return decide(observed, self._terms, self._clock.now())

@@ -14,7 +14,7 @@ from session_operator.domain.complaints import retell
 from session_operator.domain.facts import read_pod, read_secret
 from session_operator.domain.leadership import significance
 from session_operator.domain.names import KIND, LABEL_SESSION, http_service_name, lease_name, trader_name
-from session_operator.domain.observed import Child, Observed, PodFacts, Rival, SecretFacts
+from session_operator.domain.observed import Child, JobPod, Observed, PodFacts, Rival, SecretFacts
 from session_operator.domain.sessions import Manifest, Session, read_session
 
 
@@ -149,6 +149,7 @@ class World:
             session=session,
             children={Child(each.kind, each.name): kept for each, kept in found.items() if each.kind != "Pod"},
             pods=tuple(self._heard(each, kept, session) for each, kept in found.items() if isinstance(kept, PodFacts)),
+            job_pods=tuple(kept for kept in found.values() if isinstance(kept, JobPod)),
             secrets={name: facts for name, facts in secrets.items() if isinstance(facts, SecretFacts)},
             profiles=self.profiles,
             rivals=self._rivals(session, key),
@@ -210,7 +211,7 @@ class World:
 
     @staticmethod
     def _labelled(reference: Reference, kept: Any) -> frozenset[Key]:
-        if isinstance(kept, PodFacts):
+        if isinstance(kept, PodFacts | JobPod):
             name: str | None = kept.session
         elif isinstance(kept, Mapping):
             name = (kept["metadata"].get("labels") or {}).get(LABEL_SESSION)

@@ -63,6 +63,7 @@ class Ledger:
         self._orphaned_at: MachineTime | None = None
         self._kills: dict[str, list[float]] = {}
         self._date = ""
+        self._phase = ""
 
     # --- what the engine tells ---
 
@@ -88,6 +89,7 @@ class Ledger:
     def look(self, snapshot: Snapshot, session: Session, now: MachineTime, market_time: MarketTime) -> None:
         """Look at what is now."""
         self._date = session.trading_date
+        self._phase = session.phase.value
         view = snapshot.view
         if view is None or not snapshot.is_leader:
             self._figures, self._last, self._orphaned_at = None, None, None
@@ -129,10 +131,11 @@ class Ledger:
     # --- what it says ---
 
     def report(self) -> dict[str, Any]:
-        """`tradingDate`, `figures` and `kills` of `/v1/report`."""
+        """`tradingDate`, `marketPhase`, `figures` and `kills` of `/v1/report`."""
         kills = self._kills.get(self._date)
         return {
             "tradingDate": self._date,
+            "marketPhase": self._phase,
             "figures": None if self._figures is None else _shown(self._figures),
             "kills": None
             if not kills

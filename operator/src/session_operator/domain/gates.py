@@ -1,0 +1,94 @@
+"""What the gates of a session still ask for, in words; nothing missing is the only way through.
+
+A gate is judged for one configuration: the one that the leader trades by, or is about to.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from session_operator.domain.trading_days import trading_days_since
+from session_operator.model import Spec
+from session_operator.proofs import BurnIn, DrillResult, Run, RunKind, TradingDay, Verdict
+
+
+def result_of(name: str, config_hash: str, drills: Sequence[DrillResult]) -> DrillResult | None:
+    """What a drill showed last with that configuration."""
+    return next((each for each in drills if (each.name, each.config_hash) == (name, config_hash)), None)
+
+
+def is_satisfied(result: DrillResult | None, day: TradingDay, spec: Spec) -> bool:
+    """Whether a drill has passed, and not too long ago."""
+    if result is None or result.verdict is not Verdict.PASSED or spec.gates is None:
+        return False
+    age = trading_days_since(result.trading_date, day, spec)
+    return age is not None and age < spec.gates.drill_max_age_trading_days
+
+
+def is_due(result: DrillResult | None, day: TradingDay, spec: Spec) -> bool:
+    """Whether a drill is to be run by itself: once a day at most, while the market is yet to close.
+
+    One that counts for several days is run again on the last of them.
+    """
+    if spec.gates is None or not day.is_market_day or day.is_closed:
+        return False
+    if result is None:
+        return True
+    age = trading_days_since(result.trading_date, day, spec)
+    if age == 0:
+        return False
+    return not is_satisfied(result, day, spec) or age == spec.gates.drill_max_age_trading_days - 1
+
+
+def missing(
+    spec: Spec,
+    config_hash: str,
+    day: TradingDay | None,
+    *,
+    drills: Sequence[DrillResult],
+    burn_in: BurnIn | None,
+    runs: Sequence[Run] = (),
+) -> tuple[str, ...]:
+    """List what is missing, in words."""
+    if spec.gates is None or not (spec.gates.drills or spec.gates.burn_in_days):
+        return ()
+    return (*_drills(spec, config_hash, day, drills, runs), *_burn_in(spec, burn_in))
+
+
+def _drills(
+    spec: Spec, config_hash: str, day: TradingDay | None, drills: Sequence[DrillResult], runs: Sequence[Run]
+) -> Iterator[str]:
+    gates = spec.gates
+    if gates is None or not gates.drills:
+        return
+    if day is None:
+        yield "the trading day is not known: no leader has told it yet"
+        return
+    for name in gates.drills:
+        result = result_of(name, config_hash, drills)
+        if not is_satisfied(result, day, spec):
+            yield f"drill {name} {_why(result, day, gates.drill_max_age_trading_days)}{_under_way(name, config_hash, runs)}"
+
+
+def _why(result: DrillResult | None, day: TradingDay, most: int) -> str:
+    if result is None:
+        return "has not passed today" if most == 1 else f"has not passed within {most} trading days"
+    if result.verdict is not Verdict.PASSED:
+        word = "failed" if result.verdict is Verdict.FAILED else "could not be run"
+        return f"{word} on {result.trading_date}: {result.reason or 'no reason was given'}"
+    if most == 1:
+        return f"has not passed today ({day.date}), last on {result.trading_date}"
+    return f"has not passed within {most} trading days, last on {result.trading_date}"
+
+
+def _under_way(name: str, config_hash: str, runs: Sequence[Run]) -> str:
+    for place, run in enumerate(runs):
+        if run.kind is RunKind.DRILL and (run.name, run.config_hash) == (name, config_hash):
+            return " (it runs now)" if place == 0 else " (it waits for its turn)"
+    return ""
+
+
+def _burn_in(spec: Spec, burn_in: BurnIn | None) -> Iterator[str]:
+    wanted = spec.gates.burn_in_days if spec.gates is not None else 0
+    earned = burn_in.earned_days if burn_in is not None else 0
+    if earned < wanted:
+        clean = burn_in.clean_days if burn_in is not None else 0
+        yield f"{clean} of {wanted} burn-in days"
