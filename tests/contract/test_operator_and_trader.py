@@ -14,10 +14,13 @@ from session_operator.domain.leadership import read_leadership
 from session_operator.domain.observed import SecretFacts
 from session_operator.domain.sessions import read_session
 from session_operator.model import Exchange
+from session_operator.permissions import trader_rules
 from session_operator.status import Status
 from tests.unit.operator.builders import FACTS, NOW, PROFILE, TERMS, observed, session, session_body, spec
 from tests.unit.operator.deciding import applied
+from trader.adapters.kubernetes_pods import peers_of
 from trader.app.documents import parse
+from trader.app.in_cluster import REPLICAS
 from trader.app.profiles import Profile, risk_profile
 from trader.app.settings import CREDENTIALS, DATABASE, NOTIFICATIONS, REDIS, Settings, cluster_settings
 from trader.domain.calendars import AlwaysOpen
@@ -173,3 +176,10 @@ def test_a_new_holder_shows_nothing_of_its_predecessor() -> None:
 
     assert seen.leader is not None
     assert (seen.leader.epoch, seen.trading_state, seen.report) == (None, None, None)
+
+
+def test_the_traders_ask_for_the_pods_that_they_may_read() -> None:
+    """Both of the pair, by the names that the StatefulSet gives them."""
+    (rule,) = [each for each in trader_rules("index", "account-ab1234", "kite") if each["resources"] == ["pods"]]
+
+    assert rule["resourceNames"] == list(peers_of(f"{names.trader_name('index')}-1", REPLICAS))

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 import yaml
 
+from session_operator.domain.names import TRADER_REPLICAS, trader_name
+
 READ = ("get", "list", "watch")
 KEEP = (*READ, "create", "patch")
 
@@ -63,13 +65,16 @@ def own_rules(profiles_config_map: str, lease: str = "trading-session-operator")
 
 
 def trader_rules(session: str, lease: str, credentials: str) -> Sequence[dict[str, list[str]]]:
-    """List what the traders of one session may do: one Lease, their own session and its state, reviews, events."""
+    """List what the traders of one session may do: one Lease, their own session and its state, their own pods, reviews, events."""
+    pods = [f"{trader_name(session)}-{ordinal}" for ordinal in range(TRADER_REPLICAS)]
     return (
         _rule("coordination.k8s.io", ["leases"], ["get", "watch", "update", "patch"], [lease]),
         _rule("tradeops.dev", ["tradingsessions"], READ, [session]),
         _rule("tradeops.dev", ["tradingsessions/state"], ["get"], [session]),
         _rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"]),
         _rule("", ["secrets"], ["patch"], [credentials]),
+        # Which image each of the two runs: preflight asks for one digest.
+        _rule("", ["pods"], ["get"], pods),
         _rule("", ["events"], ["create", "patch"]),
         _rule("events.k8s.io", ["events"], ["create", "patch"]),
     )

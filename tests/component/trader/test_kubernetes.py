@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.component.trader.api_server import LEASE, SESSIONS, ApiServer
+from trader.adapters import kubernetes_pods
 from trader.adapters.kubernetes_lease import KubernetesLease
+from trader.adapters.kubernetes_pods import KubernetesPods, PodImage, PodsAway, peers_of
 from trader.adapters.kubernetes_session import KubernetesSession, wishes
 from trader.engine.ports import LeaseAway, LeaseConflict, LeaseMissing, LeaseWrite, Wishes
 
@@ -230,3 +232,37 @@ def _until(holds: Callable[[], bool], seconds: float = 8.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         threading.Event().wait(0.01)
+
+
+PODS = "/api/v1/namespaces/desk/pods"
+
+
+def pod(uid: str, image_id: str) -> dict[str, Any]:
+    """A pod as the kubelet describes it; without an image its container has not started."""
+    container = {"name": "trader", "image": "trader:1", "imageID": image_id, "ready": True, "restartCount": 0}
+    return {
+        "metadata": {"name": "any", "namespace": "desk", "uid": uid},
+        "status": {"containerStatuses": [container]} if image_id else {},
+    }
+
+
+async def test_images_of_the_pods_are_told_by_digest(api: ApiServer) -> None:
+    """Whatever registry the image came from; a pod that does not exist is left out, one that has not started has none."""
+    api.put(f"{PODS}/index-trader-0", pod("u0", "registry.example/tradeops/trader@sha256:aa"))
+    pods = KubernetesPods(api.new_client, "desk", peers_of("index-trader-0", 2))
+    assert await pods.images() == {"index-trader-0": PodImage("u0", "sha256:aa")}
+    api.put(f"{PODS}/index-trader-1", pod("u1", ""))
+    assert (await pods.images())["index-trader-1"] == PodImage("u1", "")
+    api.put(f"{PODS}/index-trader-1", pod("u1", "sha256:aa"))
+    assert (await pods.images())["index-trader-1"] == PodImage("u1", "sha256:aa")
+
+
+@pytest.mark.parametrize("status", [403, 500, 0])
+async def test_images_that_nobody_tells_are_unknown(
+    api: ApiServer, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused, broken or silent: said in words, after two seconds at most."""
+    monkeypatch.setattr(kubernetes_pods, "ANSWER_SECONDS", 0.2)
+    api.statuses.extend([status] * 2)
+    with pytest.raises(PodsAway, match="pod index-trader-"):
+        await KubernetesPods(api.new_client, "desk", peers_of("index-trader-1", 2)).images()

@@ -129,6 +129,10 @@ def test_traders_may_touch_one_lease_and_one_session() -> None:
     assert by_resource["leases"]["resourceNames"] == ["account-ab1234"]
     assert by_resource["tradingsessions"]["resourceNames"] == ["index"]
     secret = found.spec.account.broker.credentials_secret_ref.name
+    assert (by_resource["pods"]["verbs"], by_resource["pods"]["resourceNames"]) == (
+        ["get"],
+        ["index-trader-0", "index-trader-1"],
+    )
     assert (by_resource["secrets"]["verbs"], by_resource["secrets"]["resourceNames"]) == (["patch"], [secret])
     assert not [rule for rule in role["rules"] if {"delete", "create", "*"} & set(rule["verbs"]) - {"create"}]
 

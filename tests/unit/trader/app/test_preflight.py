@@ -3,13 +3,18 @@
 import asyncio
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from trader.app import checks, preflight
+from trader.adapters.kubernetes_pods import PodImage, PodsAway
+from trader.app import checks, day_checks, preflight
 from trader.app.preflight import FAILURES_THAT_COUNT, Check, Finding, Line, ListedPreflight
+from trader.app.profiles import InstrumentsAllowed
+from trader.app.settings import Pod
+from trader.app.tables import charge_table
+from trader.domain.charges import ChargeTable
 
 GOOD = Finding(passed=True, detail="fine")
 
@@ -86,7 +91,7 @@ Freeze = Callable[[dt.date, bool], Finding]
 def test_a_freeze_table_older_than_the_day_denies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """At Kite; a desk that has checked today's circulars says so in its own copy."""
     today = dt.date(2026, 11, 23)
-    freeze: Freeze = checks._freeze
+    freeze: Freeze = day_checks.freeze_finding
     stale = freeze(today, True)
     assert (stale.passed, stale.is_certain) == (False, True)
     assert "checked: 2026-11-23" in stale.detail
@@ -99,8 +104,8 @@ def test_a_freeze_table_older_than_the_day_denies(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(("day", "passed"), [(dt.date(2026, 11, 23), True), (dt.date(2027, 1, 4), False)])
 def test_a_year_without_holidays_is_unknown(day: dt.date, passed: bool) -> None:
     """Nobody trades into a year whose holidays the table does not have."""
-    assert checks._calendar("NFO", day).passed is passed
-    assert checks._calendar("AlwaysOpen", day).passed
+    assert day_checks.calendar_finding("NFO", day).passed is passed
+    assert day_checks.calendar_finding("AlwaysOpen", day).passed
 
 
 def test_the_code_digest_names_what_runs() -> None:
@@ -124,3 +129,85 @@ async def test_whom_to_tell_can_be_told_before_anything_arms(tmp_path: Path) -> 
     assert (useless.passed, useless.detail) == (False, "cannot be used: pigeon")
     (folder / "urls").write_text("json://desk.example/hunter2\n")
     assert await checks.notifications_finding(folder) == Finding(passed=True, detail="1 to be told")
+
+
+NIFTY_FUTURES = InstrumentsAllowed(underlyings=("NIFTY",), kinds=("FUT",))
+EVERYTHING = InstrumentsAllowed(underlyings=("NIFTY", "SENSEX", "INFY"), kinds=("FUT", "CE", "EQ"))
+TODAY = dt.date(2026, 11, 23)
+
+
+def test_the_list_says_which_charges_count() -> None:
+    """For each segment and exchange that the profile lets trade, the date of the row that holds today."""
+    told = day_checks.charges_finding(charge_table(), EVERYTHING, TODAY, True)
+    assert told.passed
+    for words in ("equity intraday at BSE", "equity intraday at NSE", "futures at NSE since", "options at BSE since"):
+        assert words in told.detail
+
+
+def test_a_row_that_another_one_has_replaced_does_not_arm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The process was started with the old table; its simulator has a table of its own and does not care."""
+    used = charge_table()
+    text = (Path("configs") / "charges.yaml").read_text()
+    newer = text[text.index("  - effective") :].replace("effective: 2026-04-01", "effective: 2026-11-20")
+    assert "2026-11-20" in newer
+    (tmp_path / "charges.yaml").write_text(text + newer)
+    monkeypatch.setenv("TRADER_TABLES", str(tmp_path))
+    stale = day_checks.charges_finding(used, NIFTY_FUTURES, TODAY, True)
+    assert not stale.passed
+    assert "and one of 2026-11-20 is known: restart" in stale.detail
+    assert day_checks.charges_finding(charge_table(), NIFTY_FUTURES, TODAY, True).passed
+    assert day_checks.charges_finding(used, NIFTY_FUTURES, TODAY, False).passed
+    before = day_checks.charges_finding(charge_table(), NIFTY_FUTURES, dt.date(2026, 11, 19), True)
+    assert before.passed, "a row of tomorrow is not yet in force"
+
+
+def test_a_day_before_every_row_has_no_charges() -> None:
+    """Better no trade than one whose cost nobody knows."""
+    told = day_checks.charges_finding(charge_table(), NIFTY_FUTURES, dt.date(2020, 1, 1), True)
+    assert (told.passed, told.detail.startswith("no row for futures at NSE on 2020-01-01")) == (False, True)
+    assert not day_checks.charges_finding(ChargeTable(), NIFTY_FUTURES, TODAY, True).passed
+
+
+@dataclass
+class Kubelet:
+    """What the API server tells of the pods."""
+
+    found: dict[str, PodImage]
+    away: bool = False
+
+    async def images(self) -> dict[str, PodImage]:
+        if self.away:
+            raise PodsAway("pod index-trader-0: 403 Forbidden")
+        return self.found
+
+
+ME = Pod(name="index-trader-0", uid="u0", namespace="desk", node="n")
+OURS, THEIRS = PodImage("u0", "sha256:aaaaaaaaaaaaaaaaaaaa"), PodImage("u1", "sha256:bbbbbbbbbbbbbbbbbbbb")
+
+
+@pytest.mark.parametrize(
+    ("kubelet", "passed", "words"),
+    [
+        (None, True, "not in a cluster"),
+        (Kubelet({"index-trader-0": OURS}), True, "sha256:aaaaaaaaaaaa on index-trader-0"),
+        (
+            Kubelet({"index-trader-0": OURS, "index-trader-1": replace(OURS, uid="u1")}),
+            True,
+            "sha256:aaaaaaaaaaaa on index-trader-0, index-trader-1",
+        ),
+        (Kubelet({"index-trader-0": OURS, "index-trader-1": PodImage("u1", "")}), True, "on index-trader-0"),
+        (
+            Kubelet({"index-trader-0": OURS, "index-trader-1": THEIRS}),
+            False,
+            "index-trader-0 runs sha256:aaaaaaaaaaaa; index-trader-1 runs sha256:bbbbbbbbbbbb",
+        ),
+        (Kubelet({"index-trader-0": PodImage("u0", "")}), False, "has not told the image"),
+        (Kubelet({"index-trader-0": THEIRS}), False, "is another pod by now"),
+        (Kubelet({}), False, "is another pod by now"),
+        (Kubelet({}, away=True), False, "unknown: pod index-trader-0: 403 Forbidden"),
+    ],
+)
+async def test_one_image_runs_the_session(kubelet: Kubelet | None, passed: bool, words: str) -> None:
+    """By digest; what cannot be known does not arm, and a peer that has not started runs nothing yet."""
+    told = await checks.image_finding(kubelet, ME)
+    assert (told.passed, words in told.detail) == (passed, True), told.detail

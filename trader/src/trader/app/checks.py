@@ -3,23 +3,25 @@
 import datetime as dt
 import hashlib
 import time
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache, partial
 from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
 from trader.adapters.desk_messages import AppriseDesk
 from trader.adapters.kite.rest import INDIA, KiteRest
+from trader.adapters.kubernetes_pods import PodImage, PodsAway
 from trader.adapters.sql.migrating import newest
 from trader.adapters.sql.store import SqlStore
+from trader.app.day_checks import calendar_finding, charges_finding, freeze_finding, instruments_finding
 from trader.app.preflight import Check, Finding
-from trader.app.settings import BrokerAddress, Settings
+from trader.app.settings import BrokerAddress, Pod, Settings
 from trader.app.sharing import Sharing
-from trader.app.tables import calendar_years, freeze_checked_on
+from trader.domain.charges import ChargeTable
 from trader.engine.ports import Clock, Refused, StoreAway, TokenDead, Unknown
 
 TOKEN_LINE: Final = "broker token"  # noqa: S105 - a line of the list
@@ -27,6 +29,14 @@ OLDEST_CLOCK_SECONDS: Final = 5.0
 LARGEST_SKEW_SECONDS: Final = 2.0
 """`Date` counts whole seconds, and a reply may take one."""
 EGRESS_SECONDS: Final = 3.0
+
+
+class Images(Protocol):
+    """Tells which image each pod of the session runs."""
+
+    async def images(self) -> Mapping[str, PodImage]:
+        """Raises `PodsAway`."""
+        ...
 
 
 @cache
@@ -57,55 +67,39 @@ def make_checks(
     clock: Clock,
     clock_age: Callable[[], float],
     sharing: Sharing,
+    charges: ChargeTable,
+    images: Images | None,
 ) -> list[Check]:
     """The list, in the order in which a person wants to read it."""
-    is_kite = settings.session.broker.type == "Kite"
+    session = settings.session
+    is_kite = session.broker.type == "Kite"
 
     def today() -> dt.date:
         return dt.datetime.fromtimestamp(clock.market_time() / 1e9, INDIA).date()
 
-    async def token() -> Finding:
-        return await _token(broker)
-
-    async def skew() -> Finding:
-        return _skew(broker, clock_age, is_kite)
-
-    async def instruments() -> Finding:
-        return _instruments(broker, today())
-
-    async def freeze() -> Finding:
-        return _freeze(today(), is_kite)
-
-    async def trading_days() -> Finding:
-        return _calendar(settings.session.calendar.exchange, today())
-
-    async def database() -> Finding:
-        return await _database(store)
-
-    async def redis() -> Finding:
-        return _redis(sharing)
-
-    async def egress() -> Finding:
-        return await egress_finding(settings.session.broker)
-
-    async def notifications() -> Finding:
-        return await notifications_finding(settings.notifications)
-
-    async def pods() -> Finding:
-        return _pods(sharing, settings)
-
     return [
-        Check(TOKEN_LINE, token),
-        Check("egress address", egress, arming_only=True),
-        Check("clock", skew),
-        Check("instrument master", instruments),
-        Check("freeze quantities", freeze),
-        Check("calendar", trading_days),
-        Check("database", database, arming_only=True),
-        Check("Redis", redis, arming_only=True),
-        Check("notifications", notifications, arming_only=True),
-        Check("same configuration and code on all pods", pods, arming_only=True),
+        Check(TOKEN_LINE, partial(_token, broker)),
+        Check("egress address", partial(egress_finding, session.broker), arming_only=True),
+        Check("clock", _at_once(lambda: _skew(broker, clock_age, is_kite))),
+        Check("instrument master", _at_once(lambda: instruments_finding(broker.instruments_on, today()))),
+        Check("freeze quantities", _at_once(lambda: freeze_finding(today(), is_kite))),
+        Check("charges", _at_once(lambda: charges_finding(charges, settings.profile.instruments, today(), is_kite))),
+        Check("calendar", _at_once(lambda: calendar_finding(session.calendar.exchange, today()))),
+        Check("database", partial(_database, store), arming_only=True),
+        Check("Redis", _at_once(lambda: _redis(sharing)), arming_only=True),
+        Check("notifications", partial(notifications_finding, settings.notifications), arming_only=True),
+        Check("same configuration and code on all pods", _at_once(lambda: _pods(sharing, settings)), arming_only=True),
+        Check("same image on all pods", partial(image_finding, images, settings.pod), arming_only=True),
     ]
+
+
+def _at_once(find: Callable[[], Finding]) -> Callable[[], Awaitable[Finding]]:
+    """A question whose answer is here already."""
+
+    async def ask() -> Finding:
+        return find()
+
+    return ask
 
 
 async def _token(broker: KiteRest) -> Finding:
@@ -131,35 +125,6 @@ def _skew(broker: KiteRest, clock_age: Callable[[], float], is_kite: bool) -> Fi
     return Finding(
         abs(skew) <= LARGEST_SKEW_SECONDS, f"{skew:+.1f} s from the broker's, at most {LARGEST_SKEW_SECONDS:g} s"
     )
-
-
-def _instruments(broker: KiteRest, today: dt.date) -> Finding:
-    loaded = broker.instruments_on
-    if loaded is None:
-        return Finding(passed=False, detail="not loaded yet", is_certain=False)
-    return Finding(loaded == today, f"of {loaded}" if loaded == today else f"of {loaded}, the day is {today}")
-
-
-def _freeze(today: dt.date, is_kite: bool) -> Finding:
-    checked = freeze_checked_on()
-    if not is_kite:
-        return Finding(passed=True, detail=f"as of {checked}; the simulator's own hold there")
-    if checked >= today:
-        return Finding(passed=True, detail=f"as of {checked}")
-    return Finding(
-        passed=False,
-        detail=f"as of {checked}, older than {today}: check NSE's circulars, and put a freeze_quantities.yaml "
-        f"with `checked: {today}` into the folder that TRADER_TABLES names",
-    )
-
-
-def _calendar(exchange: str, today: dt.date) -> Finding:
-    if exchange == "AlwaysOpen":
-        return Finding(passed=True, detail="always open")
-    years = calendar_years(exchange)
-    passed = today.year in years
-    told = f"holidays of {', '.join(map(str, sorted(years))) or 'no year'}"
-    return Finding(passed, told if passed else f"{told}; none of {today.year} is known")
 
 
 async def _database(store: SqlStore) -> Finding:
@@ -213,6 +178,25 @@ def _pods(sharing: Sharing, settings: Settings) -> Finding:
     ]
     told = f"configuration {mine[0][:10]}, code {mine[1]}, {len(others) + 1} pods seen"
     return Finding(not wrong, told if not wrong else f"here {mine[0][:10]} and {mine[1]}; {'; '.join(wrong)}")
+
+
+async def image_finding(images: Images | None, pod: Pod) -> Finding:
+    """One image digest runs the session, as one configuration does; a tag may mean another image tomorrow."""
+    if images is None:
+        return Finding(passed=True, detail="not in a cluster")
+    try:
+        found = await images.images()
+    except PodsAway as away:
+        return Finding(passed=False, detail=f"unknown: {away}", is_certain=False)
+    mine = found.get(pod.name)
+    if mine is None or mine.uid != pod.uid:
+        return Finding(passed=False, detail=f"{pod.name} is another pod by now: this one must not trade")
+    digests = {name: each.digest for name, each in found.items() if each.digest}
+    if not mine.digest:
+        return Finding(passed=False, detail=f"the kubelet has not told the image of {pod.name} yet", is_certain=False)
+    wrong = [f"{name} runs {digest[:19]}" for name, digest in digests.items() if digest != mine.digest]
+    told = f"{mine.digest[:19]} on {', '.join(digests)}"
+    return Finding(not wrong, told if not wrong else f"{pod.name} runs {mine.digest[:19]}; {'; '.join(wrong)}")
 
 
 async def egress_finding(broker: BrokerAddress) -> Finding:

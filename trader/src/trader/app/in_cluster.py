@@ -9,6 +9,7 @@ from kubernetes.config import ConfigException
 
 from trader.adapters.kubernetes_api import new_client
 from trader.adapters.kubernetes_lease import KubernetesLease
+from trader.adapters.kubernetes_pods import KubernetesPods, peers_of
 from trader.adapters.kubernetes_reviews import KubernetesReviews
 from trader.adapters.kubernetes_secret import KubernetesSecret, SecretUnwritten
 from trader.adapters.kubernetes_session import KubernetesSession
@@ -17,6 +18,9 @@ from trader.app.documents import ConfigInvalid
 from trader.app.login import TokenUnstored
 from trader.app.settings import Settings
 from trader.app.wiring import Doors
+
+REPLICAS = 2
+"""As the operator makes them (docs/seams.md §2): a leader and a standby."""
 
 
 def cluster_doors(settings: Settings, kubeconfig: Path | None = None) -> Doors:
@@ -35,6 +39,9 @@ def cluster_doors(settings: Settings, kubeconfig: Path | None = None) -> Doors:
             ),
             end_process=end_at_once,
             live=False,
+            images=KubernetesPods(connect, session.namespace, peers_of(settings.pod.name, REPLICAS))
+            if settings.needs_permission
+            else None,  # no operator made this process: there are no pods to compare
         )
     except ConfigException as error:
         raise ConfigInvalid([f"kubernetes: {error}"]) from error

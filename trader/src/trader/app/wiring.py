@@ -32,7 +32,7 @@ from trader.adapters.order_budget import OrderBudget
 from trader.adapters.sql.migrating import upgrade
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import SystemClock
-from trader.app.checks import make_checks
+from trader.app.checks import Images, make_checks
 from trader.app.observing import ObservedFeed
 from trader.app.preflight import ListedPreflight
 from trader.app.profiles import risk_profile
@@ -70,6 +70,8 @@ class Doors:
     end_process: Callable[[int], None] | None
     live: bool
     """What the desk wants before the watch has spoken."""
+    images: Images | None = None
+    """Which image each pod of the session runs; None outside a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ async def assemble(
             clock=clock,
             clock_age=(lambda: clock.age_seconds) if isinstance(clock, KitesimClock) else lambda: 0.0,
             sharing=sharing,
+            charges=chosen.domain.charges,
+            images=doors.images,
         )
     )
     engine = TradingEngine(
