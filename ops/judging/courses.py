@@ -77,54 +77,63 @@ class Moment:
         return self.net * self.side < 0
 
 
+class Courses:
+    """Intent -> its moments, oldest first; grows with each entry of the log, so that a watcher need not read it twice."""
+
+    def __init__(self, *, counts_outside: bool = False) -> None:
+        self.of: dict[str, list[Moment]] = {}
+        self._counts_outside = counts_outside
+        self._orders: dict[str, Working] = {}
+        self._instruments: dict[str, str] = {}
+        self._outside: dict[str, int] = {}
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Take the next entry."""
+        kind = entry["kind"]
+        change = _CHANGES.get(kind)
+        if change is None:
+            return
+        order_id = str(entry.get("order_id"))
+        if kind == "order_accepted":
+            parts = decode_tag(entry.get("tag"))
+            if parts is None:
+                return
+            sign = 1 if entry["transaction_type"] == "BUY" else -1
+            order = Working(order_id, entry["tag"], parts, sign, int(entry["quantity"]), entry["machine_time_ns"])
+            self._orders[order_id] = order
+            self._instruments[parts.intent] = entry["instrument"]
+        elif order_id in self._orders:
+            order = self._orders[order_id]
+        else:
+            if kind == "trade" and self._counts_outside:
+                self._traded_outside(entry)
+            return
+        course = self.of.setdefault(order.parts.intent, [])
+        moment = _next(course, order, entry["machine_time_ns"])
+        change(moment, order, entry)
+        course.append(moment)
+        if self._outside and kind == "trade":
+            _close(course, self._outside, entry)
+
+    def _traded_outside(self, entry: Mapping[str, Any]) -> None:
+        """Somebody else traded in the account: what closes a position of ours closes it, now or as soon as there is one."""
+        key, outside = entry["instrument"], self._outside
+        outside[key] = outside.get(key, 0) + int(entry["quantity"]) * (1 if entry["transaction_type"] == "BUY" else -1)
+        for intent, course in self.of.items():
+            if self._instruments[intent] == key:
+                _close(course, outside, entry)
+
+
 def courses(entries: Entries, *, counts_outside: bool = False) -> dict[str, list[Moment]]:
     """Intent -> its moments, oldest first.
 
     `counts_outside`: trades of the account that are not ours close what we hold, oldest intent first. Whether a trade by hand
     closed our position or opened another is a matter of view: judges of schedules with people in them take the milder one.
     """
-    orders: dict[str, Working] = {}
-    found: dict[str, list[Moment]] = {}
-    instruments: dict[str, str] = {}
-    outside: dict[str, int] = {}
+    found = Courses(counts_outside=counts_outside)
     for entry in entries:
-        kind = entry["kind"]
-        order_id = str(entry.get("order_id"))
-        if kind == "order_accepted":
-            parts = decode_tag(entry.get("tag"))
-            if parts is None:
-                continue
-            sign = 1 if entry["transaction_type"] == "BUY" else -1
-            order = Working(order_id, entry["tag"], parts, sign, int(entry["quantity"]), entry["machine_time_ns"])
-            orders[order_id] = order
-            instruments[parts.intent] = entry["instrument"]
-        elif order_id in orders and kind in _CHANGES:
-            order = orders[order_id]
-        else:
-            if kind == "trade" and counts_outside:
-                _traded_outside(found, instruments, outside, entry)
-            continue
-        course = found.setdefault(order.parts.intent, [])
-        moment = _next(course, order, entry["machine_time_ns"])
-        _CHANGES[kind](moment, order, entry)
-        course.append(moment)
-        if outside and kind == "trade":
-            _close(course, outside, entry)
-    return found
-
-
-def _traded_outside(
-    found: Mapping[str, list[Moment]],
-    instruments: Mapping[str, str],
-    outside: dict[str, int],
-    entry: Mapping[str, Any],
-) -> None:
-    """Somebody else traded in the account: what closes a position of ours closes it, now or as soon as there is one."""
-    key = entry["instrument"]
-    outside[key] = outside.get(key, 0) + int(entry["quantity"]) * (1 if entry["transaction_type"] == "BUY" else -1)
-    for intent, course in found.items():
-        if instruments[intent] == key:
-            _close(course, outside, entry)
+        found.add(entry)
+    return found.of
 
 
 def _close(course: list[Moment], outside: dict[str, int], entry: Mapping[str, Any]) -> None:

@@ -3,10 +3,16 @@ the rest.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 from typing import TypeVar
 
 _Choice = TypeVar("_Choice")
+
+
+@cache
+def _number_of(purpose: str) -> int:
+    return sum(letter * 31**place for place, letter in enumerate(purpose.encode()))
 
 
 class Dice:
@@ -16,8 +22,7 @@ class Dice:
 
     def __init__(self, seed: int, purpose: str) -> None:
         # A product of odd numbers spreads neighbouring seeds; `Random(str)` hashes with SHA-512 and costs ten times as much.
-        number = sum(letter * 31**place for place, letter in enumerate(purpose.encode()))
-        self._random = Random((seed * 0x9E3779B97F4A7C15 + number) & (1 << 63) - 1)  # noqa: S311 - a simulation
+        self._random = Random((seed * 0x9E3779B97F4A7C15 + _number_of(purpose)) & (1 << 63) - 1)  # noqa: S311 - a simulation
         self.chance = self._random.random
 
     def between(self, low: float, high: float) -> float:

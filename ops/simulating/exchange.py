@@ -49,6 +49,10 @@ class BookOrder:
     def is_open(self) -> bool:
         return self.status in (OPEN, PENDING)
 
+    @property
+    def is_over(self) -> bool:
+        return self.status in (COMPLETE, CANCELLED, REJECTED)
+
     def as_row(self) -> BrokerOrder:
         """What the broker tells of it; made once for each change."""
         if self.row is None:
@@ -90,10 +94,18 @@ class Exchange:
         self._partial = partial
         self.instruments = {each.key: each for each in instruments}
         self.orders: dict[BrokerOrderId, BookOrder] = {}
+        self.by_tag: dict[Tag, BookOrder] = {}
         self._open: dict[InstrumentKey, list[BookOrder]] = {key: [] for key in self.instruments}
         self.last: dict[InstrumentKey, int] = {}
-        self.fills: list[tuple[int, InstrumentKey, int, int]] = []
-        """When, what, signed quantity, price."""
+        self._fills: list[tuple[int, InstrumentKey, int]] = []
+        """When, what, signed quantity."""
+        self._net: dict[InstrumentKey, int] = {}
+        self._cash = 0
+        self._shown: tuple[BrokerOrder, ...] | None = None
+        """The book as it was read last, until something in it changes."""
+        self._hidden_until = 0
+        self.has_people = False
+        """Whether somebody traded by hand."""
         self.watchers: list[Callable[[BookOrder], None]] = []
         self.liquid = True
         self.refuses = ""
@@ -127,6 +139,7 @@ class Exchange:
         )
         book_order.visible_at = self._scheduler.now + hidden
         if hidden:
+            self._hidden_until = max(self._hidden_until, book_order.visible_at)
             book_order.status = RECEIVED
             self._scheduler.after(hidden, self._take, book_order, order, rejected)
         else:
@@ -220,6 +233,7 @@ class Exchange:
             price=self.last[instrument],
             trigger_price=0,
         )
+        self.has_people = True
         self._note("foreign_order", order_id=order.order_id, instrument=instrument, quantity=side.sign * quantity)
         self._fill(order, quantity)
 
@@ -232,23 +246,26 @@ class Exchange:
     def book(self) -> tuple[BrokerOrder, ...]:
         """The day's orders, but those that are hidden still."""
         now = self._scheduler.now
-        return tuple([order.as_row() for order in self.orders.values() if order.visible_at <= now])
+        if self._shown is None:
+            shown = tuple([order.as_row() for order in self.orders.values() if order.visible_at <= now])
+            if now < self._hidden_until:
+                return shown
+            self._shown = shown
+        return self._shown
 
     def positions(self, lag: int = 0) -> tuple[BrokerPosition, ...]:
         """Net positions as they were a moment ago."""
-        until = self._scheduler.now - lag
-        totals: dict[InstrumentKey, int] = {}
-        for at, instrument, quantity, _ in self.fills:
-            if at <= until:
-                totals[instrument] = totals.get(instrument, 0) + quantity
+        totals = self._net
+        if lag:
+            totals, until = {}, self._scheduler.now - lag
+            for at, instrument, quantity in self._fills:
+                if at <= until:
+                    totals[instrument] = totals.get(instrument, 0) + quantity
         return tuple([BrokerPosition(key, Product.MIS, Quantity(total), Paise(0)) for key, total in totals.items()])
 
     def profit(self) -> int:
         """The day's profit in paise at the last prices."""
-        total = 0
-        for _, instrument, quantity, price in self.fills:
-            total += quantity * (self.last[instrument] - price)
-        return total
+        return self._cash + sum(quantity * self.last[instrument] for instrument, quantity in self._net.items())
 
     # --- inside ---
 
@@ -256,6 +273,9 @@ class Exchange:
         order_id = BrokerOrderId(f"{261123000000000 + len(self.orders) + 1}")
         order = BookOrder(order_id=order_id, visible_at=self._scheduler.now, **fields)
         self.orders[order_id] = order
+        if order.tag is not None:
+            self.by_tag[order.tag] = order
+        self._shown = None
         return order
 
     def _problem(self, order: BookOrder) -> str:
@@ -281,7 +301,7 @@ class Exchange:
         last, working = self.last[instrument], self._open[instrument]
         for order in tuple(working):
             if order.status == PENDING and (last - order.trigger_price) * order.side.sign >= 0:
-                order.status, order.row = OPEN, None
+                order.status = OPEN
                 self._note("order_update", order_id=order.order_id, tag=order.tag, status=OPEN)
                 self._tell(order)
             if order.status == OPEN and (order.price - last) * order.side.sign >= 0 and self.liquid:
@@ -298,12 +318,15 @@ class Exchange:
         last = self.last[order.instrument]
         order.filled += quantity
         order.value += quantity * last
-        self.fills.append((self._scheduler.now, order.instrument, order.side.sign * quantity, last))
+        signed = order.side.sign * quantity
+        self._fills.append((self._scheduler.now, order.instrument, signed))
+        self._net[order.instrument] = self._net.get(order.instrument, 0) + signed
+        self._cash -= signed * last
         self._note(
             "trade",
             order_id=order.order_id,
             tag=order.tag,
-            trade_id=len(self.fills),
+            trade_id=len(self._fills),
             instrument=order.instrument,
             transaction_type=order.side.value,
             quantity=quantity,
@@ -323,7 +346,7 @@ class Exchange:
         self._tell(order)
 
     def _tell(self, order: BookOrder) -> None:
-        order.row = None
+        order.row = self._shown = None
         for watcher in self.watchers:
             watcher(order)
 

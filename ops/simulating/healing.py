@@ -1,8 +1,9 @@
 """After the storm: look until everything is well, or its time is over."""
 
+from itertools import islice
 from typing import Any
 
-from ops.judging.courses import Moment, courses
+from ops.judging.courses import Courses, Moment
 from ops.judging.liveness import ABSENT_SECONDS, LEADER_SECONDS, SETTLED_SECONDS
 from ops.simulating.exchange import RECEIVED, BookOrder
 from ops.simulating.happening import kill
@@ -10,7 +11,7 @@ from ops.simulating.process import Process
 from ops.simulating.world import World
 from trader.domain.positions import our_positions
 from trader.domain.state import Durable, Order
-from trader.domain.tags import TagParts, decode_tag
+from trader.domain.tags import decode_tag
 from trader.domain.values import Leg, OrderStatus, TradingState
 
 LOOK_SECONDS = 0.25
@@ -23,9 +24,10 @@ def converge(world: World) -> None:
     """Let time pass and look, until two looks in a row find nothing to wait for."""
     limit = LEADER_SECONDS + SETTLED_SECONDS + 2.0
     healed, well = world.scheduler.now, 0
+    watch = Watch(world)
     while True:
         world.run(LOOK_SECONDS)
-        seen = look(world)
+        seen = look(world, watch)
         world.note("checked", **seen)
         well = 0 if _is_wanting(seen) else well + 1
         if well == 2:
@@ -40,10 +42,10 @@ def _is_wanting(seen: dict[str, Any]) -> bool:
     return not seen["leader"] or any(seen[what] for what in _WANTING)
 
 
-def look(world: World) -> dict[str, Any]:
+def look(world: World, watch: "Watch") -> dict[str, Any]:
     """What an observer who knows everything sees now."""
     leader = world.leader
-    last = intents(world)
+    last = watch.intents()
     seen: dict[str, Any] = {
         "leader": leader.name if leader else "",
         "orphans": [intent for intent, (net, cover, others) in last.items() if not net and cover + others],
@@ -60,35 +62,72 @@ def look(world: World) -> dict[str, Any]:
     return seen
 
 
-def intents(world: World) -> dict[str, tuple[int, int, int]]:
-    """Intent -> net quantity, what stops and exits at work would close of it, and what other exits work."""
-    if any(entry["kind"] == "foreign_order" for entry in world.history):
-        plain, milder = (courses(world.history, counts_outside=counts) for counts in (False, True))
-        views = {intent: (_sums(course[-1]), _sums(milder[intent][-1])) for intent, course in plain.items()}
-        return {intent: min(pair, key=_badness) for intent, pair in views.items()}
-    found: dict[str, list[tuple[TagParts, BookOrder]]] = {}
-    for order in world.exchange.orders.values():
-        parts = decode_tag(order.tag)
-        if parts is not None:
-            found.setdefault(parts.intent, []).append((parts, order))
-    sums: dict[str, tuple[int, int, int]] = {}
-    for intent, orders in found.items():
-        net = sum(order.side.sign * order.filled for _, order in orders)
-        left = [(parts.leg, order.side.sign, order.quantity - order.filled) for parts, order in orders if order.is_open]
+Sums = tuple[int, int, int]
+"""Net quantity of an intent, what stops and exits at work would close of it, and what other exits work."""
+
+
+class Watch:
+    """Follows what each intent holds and has at work at the exchange; reads each order and each entry of the log once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._orders_read = self._entries_read = 0
+        self._legs: dict[str, list[tuple[Leg, BookOrder]]] = {}
+        self._done: set[str] = set()
+        """Intents that hold nothing and whose orders are all over: only another order of theirs would change that."""
+        self._views = Courses(), Courses(counts_outside=True)
+
+    def intents(self) -> dict[str, Sums]:
+        """Of each intent that holds something or has something at work."""
+        return self._by_the_log() if self._world.exchange.has_people else self._by_the_orders()
+
+    def _by_the_log(self) -> dict[str, Sums]:
+        """Of the two views of a trade by hand, the milder one."""
+        plain, milder = self._views
+        for entry in islice(self._world.history, self._entries_read, None):
+            plain.add(entry)
+            milder.add(entry)
+        self._entries_read = len(self._world.history)
+        return {
+            intent: min(_sums(course[-1]), _sums(milder.of[intent][-1]), key=_badness)
+            for intent, course in plain.of.items()
+        }
+
+    def _by_the_orders(self) -> dict[str, Sums]:
+        orders = self._world.exchange.orders
+        for order in islice(orders.values(), self._orders_read, None):
+            parts = decode_tag(order.tag)
+            if parts is not None:
+                self._legs.setdefault(parts.intent, []).append((parts.leg, order))
+                self._done.discard(parts.intent)
+        self._orders_read = len(orders)
+        return {
+            intent: sums
+            for intent, legs in self._legs.items()
+            if intent not in self._done and (sums := self._sums_of(intent, legs)) is not None
+        }
+
+    def _sums_of(self, intent: str, legs: list[tuple[Leg, BookOrder]]) -> Sums | None:
+        net = sum(order.side.sign * order.filled for _, order in legs)
+        if not net and all(order.is_over for _, order in legs):
+            self._done.add(intent)
+            return None
+        left = [(leg, order.side.sign, order.quantity - order.filled) for leg, order in legs if order.is_open]
         if any(leg is Leg.ENTRY for leg, _, _ in left) and not net:
-            continue
+            return None
         cover = sum(rest for leg, sign, rest in left if leg in (Leg.STOP, Leg.EXIT) and sign * net <= 0)
         others = sum(rest for leg, sign, rest in left if leg is Leg.TARGET or (leg is not Leg.ENTRY and sign * net > 0))
-        sums[intent] = net, cover, others
-    return sums
+        return net, cover, others
 
 
-def _badness(sums: tuple[int, int, int]) -> int:
+def _badness(sums: Sums) -> int:
     net, cover, others = sums
     return int(cover < abs(net)) + int(not net and cover + others > 0)
 
 
-def _sums(moment: Moment) -> tuple[int, int, int]:
+def _sums(moment: Moment) -> Sums:
+    if not moment.working:
+        return moment.net, 0, 0
     legs = moment.working.values()
     if not moment.net and any(each.parts.leg is Leg.ENTRY for each in legs):
         return 0, 0, 0
@@ -103,7 +142,7 @@ def _compare(world: World, leader: Process, seen: dict[str, Any]) -> None:
     durable, control = leader.probe.state.durable, leader.probe.state.control
     if control.trading_state not in _RESTING:
         said = f"the trading state is {control.trading_state}: {control.message}"
-        seen["foreign" if "positions differ" in said and _has_people(world) else "differences"].append(said)
+        seen["foreign" if "positions differ" in said and world.exchange.has_people else "differences"].append(said)
     kill_row = world.database.standing_kill()
     is_proved = durable.kill is not None and durable.flat_at is not None
     if kill_row is not None and not is_proved and not seen["absent"]:
@@ -112,7 +151,7 @@ def _compare(world: World, leader: Process, seen: dict[str, Any]) -> None:
 
 
 def _compare_orders(world: World, durable: Durable, seen: dict[str, Any]) -> None:
-    at_exchange = {order.tag: order for order in world.exchange.orders.values() if order.tag is not None}
+    at_exchange = world.exchange.by_tag
     known = set()
     for tag, order in ((tag, order) for each in durable.open.values() for tag, order in each.orders.items()):
         true = at_exchange.get(tag)
@@ -134,16 +173,12 @@ def _kind_of_doubt(order: Order, true: BookOrder | None) -> str:
 
 
 def _compare_positions(world: World, durable: Durable, seen: dict[str, Any]) -> None:
-    head = "foreign" if _has_people(world) else "differences"
+    head = "foreign" if world.exchange.has_people else "differences"
     ours, account = our_positions(durable), {each.instrument: each.quantity for each in world.exchange.positions()}
     for key in sorted({*ours, *account, *durable.foreign}):
         here = ours.get(key, 0) + durable.foreign.get(key, 0)
         if here != account.get(key, 0):
             seen[head].append(f"{key}: {here} here, {account.get(key, 0)} there")
-
-
-def _has_people(world: World) -> bool:
-    return any(order.tag is None for order in world.exchange.orders.values())
 
 
 def kill_and_wait(world: World) -> int | None:

@@ -1,7 +1,9 @@
 """A strategy that proposes what the schedule says, when it says so: signals as they might come from outside."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from trader.domain.prices import beyond, round_down
 from trader.domain.strategies import Intent, Memory, StrategyView
@@ -24,11 +26,15 @@ class PlannedSignal:
     reward_permille: int
 
 
+_at = attrgetter("at")
+
+
 @dataclass(frozen=True, slots=True)
 class Scripted:
     """Proposes each signal once while it stands; a successor proposes it again under the same key."""
 
     signals: Mapping[InstrumentKey, tuple[PlannedSignal, ...]]
+    """Of each instrument, in the order of their times."""
     proposed: Callable[[int], None] = field(compare=False)
     name: str = "scripted"
     entry_timeout: int = 15 * SECOND
@@ -37,11 +43,10 @@ class Scripted:
         """Look for signals of this instrument that stand now."""
         done: tuple[int, ...] = memory if isinstance(memory, tuple) else ()
         quote, at = view.quote, view.quote.market_time
-        found = [
-            each
-            for each in self.signals.get(quote.instrument, ())
-            if each.at <= at < each.at + WINDOW and each.number not in done
-        ]
+        signals = self.signals.get(quote.instrument, ())
+        begun = bisect_right(signals, at, key=_at)
+        standing = signals[bisect_right(signals, at - WINDOW, hi=begun, key=_at) : begun]
+        found = [each for each in standing if each.number not in done]
         if not found:
             return memory, ()
         self.proposed(len(found))

@@ -8,11 +8,11 @@ The loop is our own because asyncio's asks the operating system for the time and
 """
 
 import asyncio
-import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from heapq import heappop, heappush
 from typing import Any
 
 SECOND = 1_000_000_000
@@ -23,25 +23,23 @@ class ProcessExit(SystemExit):
 
 
 class Handle:
-    """A callback that waits, of a process or (`loop` None) of the world itself."""
+    """A callback of a process that waits.
 
-    __slots__ = ("_when", "args", "callback", "context", "is_cancelled", "loop")
+    It runs in no context of its own: nothing that the engine does here looks at context variables, and entering one costs as much
+    as the scheduler's own work.
+    """
 
-    def __init__(
-        self, loop: "ProcessLoop | None", callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None
-    ) -> None:
-        self.loop, self.callback, self.args, self.context = loop, callback, args, context
+    __slots__ = ("args", "callback", "is_cancelled", "loop")
+
+    def __init__(self, loop: "ProcessLoop", callback: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.loop, self.callback, self.args = loop, callback, args
         self.is_cancelled = False
-        self._when = 0.0
 
     def cancel(self) -> None:
         self.is_cancelled = True
 
     def cancelled(self) -> bool:
         return self.is_cancelled
-
-    def when(self) -> float:
-        return self._when
 
 
 class Scheduler:
@@ -51,57 +49,51 @@ class Scheduler:
         self.now = 0
         """True time in nanoseconds since the world began."""
         self._ready: deque[Handle] = deque()
-        self._timers: list[tuple[int, int, Handle]] = []
+        # When, a number that settles ties, and a process's handle, or else what the world itself does then.
+        self._timers: list[tuple[int, int, Handle | None, Any, tuple[Any, ...]]] = []
         self._made = 0
-
-    def ready(self, handle: Handle) -> None:
+        self.ready: Callable[[Handle], None] = self._ready.append
         """Run this after all that is ready already."""
-        self._ready.append(handle)
 
     def at(self, when: int, handle: Handle) -> None:
         """Run this at a time; ties run in the order in which they were asked for."""
-        self._made += 1
-        heapq.heappush(self._timers, (when, self._made, handle))
+        self._made = made = self._made + 1
+        heappush(self._timers, (when, made, handle, None, ()))
 
-    def after(self, nanoseconds: int, callback: Callable[..., Any], *args: Any) -> Handle:
+    def after(self, nanoseconds: int, callback: Callable[..., Any], *args: Any) -> None:
         """The world's own timer."""
-        handle = Handle(None, callback, args, None)
-        self.at(self.now + nanoseconds, handle)
-        return handle
+        self._made = made = self._made + 1
+        heappush(self._timers, (self.now + nanoseconds, made, None, callback, args))
 
     def run_until(self, end: int) -> None:
         """Let the world go on until this moment."""
         ready, timers = self._ready, self._timers
-        pop, set_running = heapq.heappop, events._set_running_loop
+        next_ready, set_running = ready.popleft, events._set_running_loop
         running: ProcessLoop | None = None
         try:
             while True:
-                while ready:
-                    handle = ready.popleft()
-                    loop = handle.loop
-                    if handle.is_cancelled:
+                if ready:
+                    handle: Handle | None = next_ready()
+                elif timers and timers[0][0] <= end:
+                    self.now, _, handle, callback, args = heappop(timers)
+                    if handle is None:
+                        callback(*args)
                         continue
-                    if loop is None:
-                        handle.callback(*handle.args)
-                        continue
-                    if loop.is_odd and not loop.may_run(handle):
-                        continue
-                    loop.turns += 1
-                    if loop is not running:
-                        running = loop
-                        set_running(loop)
-                    try:
-                        if handle.context is None:
-                            handle.callback(*handle.args)
-                        else:
-                            handle.context.run(handle.callback, *handle.args)
-                    except ProcessExit:
-                        loop.exit()
-                if not timers or timers[0][0] > end:
+                else:
                     self.now = end
                     return
-                self.now, _, handle = pop(timers)
-                ready.append(handle)
+                assert handle is not None
+                loop = handle.loop
+                if handle.is_cancelled or (loop.is_odd and not loop.may_run(handle)):
+                    continue
+                loop.turns += 1
+                if loop is not running:
+                    running = loop
+                    set_running(loop)
+                try:
+                    handle.callback(*handle.args)
+                except ProcessExit:
+                    loop.exit()
         finally:
             set_running(None)
 
@@ -111,6 +103,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, scheduler: Scheduler, *, died: Callable[[], None] | None = None) -> None:
         self._scheduler = scheduler
+        self._ready = scheduler.ready
         self._died = died
         self._stalled: deque[Handle] | None = None
         self.is_dead = False
@@ -182,22 +175,20 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         return self._scheduler.now / SECOND
 
     def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        handle = Handle(self, callback, args, context)
-        self._scheduler.ready(handle)
+        handle = Handle(self, callback, args)
+        self._ready(handle)
         return handle
 
-    def call_soon_threadsafe(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        return self.call_soon(callback, *args, context=context)
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
+        handle = Handle(self, callback, args)
         scheduler = self._scheduler
-        handle = Handle(self, callback, args, context)
         scheduler.at(scheduler.now + (int(delay * SECOND + 0.5) if delay > 0 else 0), handle)
         return handle
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        handle = Handle(self, callback, args, context)
-        handle._when = when
+        handle = Handle(self, callback, args)
         # Never before its time, whatever the float was rounded to.
         self._scheduler.at(max(self._scheduler.now, -int(-when * SECOND // 1)), handle)
         return handle
@@ -216,8 +207,8 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         future.set_result(func(*args))
         return future
 
-    def get_debug(self) -> bool:
-        return False
+    get_debug = bool
+    """False. Every future asks, and a type answers without a Python call."""
 
     def is_closed(self) -> bool:
         return self.is_dead

@@ -3,7 +3,7 @@
 from tests.unit.trader.domain.world import NIFTY, World
 from trader.domain.evolving import evolve
 from trader.domain.records import BracketPlanned
-from trader.domain.state import Bracket, EngineState, Order, Track
+from trader.domain.state import Bracket, EngineState, Order, Orders, Track
 from trader.domain.tags import TagParts, encode_tag
 from trader.domain.turn import Turn
 from trader.domain.values import (
@@ -81,7 +81,7 @@ def over(leg: Leg, status: OrderStatus, attempt: int = 0, **changes: object) -> 
 
 def bracket(*orders: Order, exiting: str = "", **plan: object) -> Bracket:
     """A bracket of these orders; `plan` changes its plan."""
-    return Bracket(plan=evolve(PLAN, **plan), orders={each.tag: each for each in orders}, exiting=exiting)
+    return Bracket(plan=evolve(PLAN, **plan), orders=Orders({each.tag: each for each in orders}), exiting=exiting)
 
 
 def turn_of(world: World, which: Bracket, tracks: dict[Order, Track] | None = None, **control: object) -> Turn:

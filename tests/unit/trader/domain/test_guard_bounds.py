@@ -11,7 +11,7 @@ from trader.domain.evolving import evolve
 from trader.domain.guards import GUARDS, Case, daily_loss_limit, judge, make_case
 from trader.domain.records import KillStood
 from trader.domain.signals import take_up
-from trader.domain.state import EngineState, ForeignPolicy, Order, SpreadNormal
+from trader.domain.state import EngineState, ForeignPolicy, Order, Orders, SpreadNormal
 from trader.domain.strategies import Intent
 from trader.domain.throttle import Budget
 from trader.domain.turn import Turn
@@ -174,7 +174,8 @@ def holding(world: World) -> tuple[EngineState, Order]:
 def in_doubt(state: EngineState) -> EngineState:
     brackets = {
         key: evolve(
-            each, orders={tag: evolve(order, status=OrderStatus.IN_DOUBT) for tag, order in each.orders.items()}
+            each,
+            orders=Orders({tag: evolve(order, status=OrderStatus.IN_DOUBT) for tag, order in each.orders.items()}),
         )
         for key, each in state.durable.open.items()
     }

@@ -16,10 +16,7 @@ _TAKEOVER_STRIDE = 16
 
 def held_quantity(bracket: Bracket) -> int:
     """What the bracket holds in its own direction; negative after both exits filled: a reversal."""
-    total = bracket.closed_outside
-    for order in bracket.orders.values():
-        if order.filled_quantity:
-            total += order.filled_quantity if order.side is Side.BUY else -order.filled_quantity
+    total = bracket.closed_outside + bracket.orders.net
     return total if bracket.plan.side is Side.BUY else -total
 
 
@@ -35,29 +32,23 @@ def orders_of(bracket: Bracket, leg: Leg) -> Iterator[Order]:
 
 def live_orders(bracket: Bracket, leg: Leg | None = None) -> tuple[Order, ...]:
     """Orders that may still fill: in doubt counts."""
-    orders = bracket.orders.values()
-    if leg is None:
-        return tuple([order for order in orders if not order.status.is_terminal])
-    return tuple([order for order in orders if order.leg is leg and not order.status.is_terminal])
+    return bracket.orders.live if leg is None else bracket.orders.live_of.get(leg, ())
 
 
 def entry_filled(bracket: Bracket) -> int:
     """What the entry bought or sold so far."""
-    return sum(order.filled_quantity for order in orders_of(bracket, Leg.ENTRY))
+    return bracket.orders.entry_filled
 
 
 def exits_filled(bracket: Bracket) -> int:
     """What stop, target and exits traded so far."""
-    return sum(order.filled_quantity for order in bracket.orders.values() if order.leg is not Leg.ENTRY)
+    return bracket.orders.exits_filled
 
 
 def entry_price(bracket: Bracket) -> int:
     """The average price of what the entry filled; the planned one before."""
-    filled = value = 0
-    for order in orders_of(bracket, Leg.ENTRY):
-        filled += order.filled_quantity
-        value += order.filled_quantity * order.average_price
-    return value // filled if filled else bracket.plan.entry_price
+    filled = bracket.orders.entry_filled
+    return bracket.orders.entry_value // filled if filled else bracket.plan.entry_price
 
 
 def stop_level(bracket: Bracket) -> Paise:
@@ -73,7 +64,7 @@ def stop_level(bracket: Bracket) -> Paise:
 
 def order_exists(bracket: Bracket, leg: Leg) -> bool:
     """Whether an order of this leg is planned, in flight, in doubt or working."""
-    return any(not order.status.is_terminal for order in orders_of(bracket, leg))
+    return bool(live_orders(bracket, leg))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +97,8 @@ def next_attempt(bracket: Bracket, leg: Leg, epoch: Epoch) -> int:
 
 def refusals_in_a_row(bracket: Bracket, leg: Leg) -> int:
     """How many of the latest attempts of a leg the broker refused, without one that stood in between."""
+    if not bracket.orders.has_failed:
+        return 0
     count = 0
     for order in orders_of(bracket, leg):
         if order.status is OrderStatus.REJECTED:
@@ -117,6 +110,8 @@ def refusals_in_a_row(bracket: Bracket, leg: Leg) -> int:
 
 def failures_in_a_row(bracket: Bracket, leg: Leg) -> int:
     """Refused and never-sent attempts since one stood: what the pause before the next one grows by."""
+    if not bracket.orders.has_failed:
+        return 0
     count = 0
     for order in orders_of(bracket, leg):
         if order.status in (OrderStatus.REJECTED, OrderStatus.ABSENT):

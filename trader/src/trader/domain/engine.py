@@ -97,12 +97,14 @@ def _settle(turn: Turn) -> None:
     refresh_state(turn)
     if _is_idle(turn):
         return
+    durable, control = turn.durable, turn.control
     settle_config(turn)
     open_day(turn)
     _guard_daily_loss(turn)
     meet_obligations(turn, tuple(turn.durable.open))
     prove_flat(turn)
-    refresh_state(turn)
+    if turn.durable is not durable or turn.control is not control:
+        refresh_state(turn)
     ask_reads(turn)
 
 

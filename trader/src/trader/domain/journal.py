@@ -23,7 +23,7 @@ from trader.domain.records import (
     OrderPlanned,
     Record,
 )
-from trader.domain.state import Bracket, Durable, EngineState, Order
+from trader.domain.state import Bracket, Durable, EngineState, Order, Orders
 from trader.domain.tags import intent_of
 from trader.domain.values import IntentId, KillReason, OrderStatus, Paise, Quantity
 
@@ -81,7 +81,7 @@ def _opened(durable: Durable, intent: IntentId, bracket: Bracket, **changes: obj
 def _bracket_planned(durable: Durable, record: BracketPlanned) -> Durable:
     if bracket_of(durable, record.intent) is not None:
         return durable
-    return evolve(durable, open=with_entry(durable.open, record.intent, Bracket(plan=record, orders={})))
+    return evolve(durable, open=with_entry(durable.open, record.intent, Bracket(plan=record, orders=Orders())))
 
 
 def _order_planned(durable: Durable, record: OrderPlanned) -> Durable:
@@ -108,7 +108,7 @@ def _order_planned(durable: Durable, record: OrderPlanned) -> Durable:
         modifications=0,
         message="",
     )
-    planned = evolve(bracket, orders=with_entry(bracket.orders, record.tag, order))
+    planned = evolve(bracket, orders=bracket.orders.with_order(order))
     return _opened(durable, record.intent, planned, orders_planned=durable.orders_planned + 1)
 
 
@@ -135,7 +135,7 @@ def _order_changed(durable: Durable, record: OrderChanged) -> Durable:
     )
     if changed == order:
         return durable
-    return _opened(durable, intent, evolve(bracket, orders=with_entry(bracket.orders, record.tag, changed)))
+    return _opened(durable, intent, evolve(bracket, orders=bracket.orders.with_order(changed)))
 
 
 def _bracket_closed(durable: Durable, record: BracketClosed) -> Durable:

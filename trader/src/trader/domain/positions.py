@@ -41,17 +41,13 @@ def portfolio_heat(brackets: Iterable[Bracket]) -> Paise:
 
 def cash_flow(bracket: Bracket) -> int:
     """What the trades of a bracket brought in, less what they cost, charges among it."""
-    flow = -bracket.outside_value
-    for order in bracket.orders.values():
-        if order.filled_quantity:
-            flow -= order.side.sign * order.filled_quantity * order.average_price + order.charges
-    return flow
+    return bracket.orders.cash_flow - bracket.outside_value
 
 
 def day_charges(durable: Durable) -> Paise:
     """What the fills of the day cost beside their price."""
     brackets = (*durable.open.values(), *durable.closed.values())
-    return Paise(sum(order.charges for bracket in brackets for order in bracket.orders.values()))
+    return Paise(sum(bracket.orders.charges for bracket in brackets))
 
 
 def bracket_profit(bracket: Bracket, quote: Quote | None) -> Paise:

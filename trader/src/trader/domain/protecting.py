@@ -28,7 +28,7 @@ def protection_wants(turn: Turn, bracket: Bracket) -> list[Want]:
     required = on_entry_fill(bracket)
     wants = leg_wants(turn, bracket, Leg.STOP, required.stop)
     wants += leg_wants(turn, bracket, Leg.TARGET, required.target)
-    return wants + leg_wants(turn, bracket, Leg.EXIT, 0)
+    return wants + leg_wants(turn, bracket, Leg.EXIT, 0) if live_orders(bracket, Leg.EXIT) else wants
 
 
 def leg_wants(turn: Turn, bracket: Bracket, leg: Leg, wanted: int) -> list[Want]:
@@ -55,12 +55,15 @@ def standing_orders(turn: Turn, bracket: Bracket, leg: Leg) -> tuple[list[Order]
             standing.append(order)
         elif what is Presence.PENDING:
             is_pending = True
-    standing.sort(key=lambda order: (order.epoch, order.attempt))
+    if len(standing) > 1:
+        standing.sort(key=lambda order: (order.epoch, order.attempt))
     return standing, is_pending
 
 
 def cancel_wants(turn: Turn, orders: list[Order]) -> list[Want]:
     """Cancel these, except those whose last cancel was refused a moment ago."""
+    if not orders:
+        return []
     timing = turn.settings.timing
     return [
         CancelWant(Urgency.STOP_RISK if order.leg is Leg.ENTRY else Urgency.TIDY, order)
@@ -88,6 +91,8 @@ def tradable(turn: Turn, key: InstrumentKey, quantity: int) -> Quantity:
     """As much of a quantity as one order may carry: the exchange freezes what is larger."""
     instrument = turn.instrument(key)
     if instrument is None or not instrument.freeze_quantity or instrument.lot_size <= 0:
+        return Quantity(quantity)
+    if quantity <= instrument.freeze_quantity - instrument.lot_size:
         return Quantity(quantity)
     largest = instrument.freeze_quantity // instrument.lot_size * instrument.lot_size
     return Quantity(min(quantity, largest))

@@ -3,7 +3,7 @@
 A quiescent engine need not be told of every tenth of a second; whatever else happens is told at once, and ends the quiet.
 """
 
-from trader.domain.brackets import held_quantity
+from trader.domain.brackets import held_quantity, live_orders
 from trader.domain.state import Bracket, EngineState
 from trader.domain.values import Leg, OrderStatus, TradingState
 
@@ -27,10 +27,8 @@ def _stands(state: EngineState, bracket: Bracket) -> bool:
     if bracket.exiting or held_quantity(bracket) <= 0:
         return False
     working = set()
-    for tag, order in bracket.orders.items():
-        if order.status.is_terminal:
-            continue
-        track = state.control.tracks.get(tag)
+    for order in live_orders(bracket):
+        track = state.control.tracks.get(order.tag)
         if order.status is not OrderStatus.WORKING or order.leg is Leg.ENTRY or track is None:
             return False
         if track.mutation is not None or track.mutation_refusals or track.triggered_since is not None:

@@ -58,8 +58,9 @@ def is_unsettled(turn: Turn) -> bool:
     control = turn.control
     if control.agreements < control.agreements_needed:
         return True
-    if any(_awaits_word(turn, track) for track in control.tracks.values()):
-        return True
+    for track in control.tracks.values():
+        if (track.mutation is not None or track.mutation_refusals) and _awaits_word(turn, track):
+            return True
     if turn.is_killed or any(bracket.exiting for bracket in turn.durable.open.values()):
         # While only doubt is left, the book is looked at as often as doubt asks for.
         return flatness(turn) in (Flatness.NOT_FLAT, Flatness.UNPROVED)
@@ -76,12 +77,12 @@ def _doubt_pace(turn: Turn) -> int:
     pace = turn.settings.timing.idle_read
     for bracket in turn.durable.open.values():
         for order in live_orders(bracket):
-            track = turn.track(order)
-            if order.status is OrderStatus.IN_DOUBT and track.doubt_since is not None:
-                age = turn.now - track.doubt_since
-                pace = min(pace, max(_DOUBT_READ_FIRST, min(_DOUBT_READ_LAST, age // 4)))
-            elif order.status is OrderStatus.SENT:
+            if order.status is OrderStatus.SENT:
                 pace = min(pace, SECOND)
+            elif order.status is OrderStatus.IN_DOUBT:
+                since = turn.track(order).doubt_since
+                if since is not None:
+                    pace = min(pace, max(_DOUBT_READ_FIRST, min(_DOUBT_READ_LAST, (turn.now - since) // 4)))
     return pace
 
 

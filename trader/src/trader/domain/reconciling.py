@@ -19,7 +19,7 @@ from trader.domain.records import BracketPlanned, ClosedOutside, ForeignPosition
 from trader.domain.state import Order, Suspicion
 from trader.domain.tags import TagParts, decode_tag
 from trader.domain.turn import Turn
-from trader.domain.updating import find_by_id, find_order, is_copy, note_foreign, take_row
+from trader.domain.updating import find_by_id, find_order, is_copy, is_told, note_foreign, take_row
 from trader.domain.values import InstrumentKey, IntentId, Leg, MachineTime, OrderStatus, Paise, SignalKey
 
 ADOPTED = "adopted"
@@ -27,13 +27,17 @@ ADOPTED = "adopted"
 
 def on_book_read(turn: Turn, event: BookRead) -> None:
     """Compare the whole order book with ours."""
-    differs = _adopt(turn, event.orders)
+    known = [find_order(turn, row.tag) for row in event.orders]
+    differs = _adopt(turn, [row for row, order in zip(event.orders, known, strict=True) if order is None])
     seen: set[str] = set()
     foreign_ids: set[str] = set()
     elsewhere = 0
     copies = 0
-    for row in event.orders:
-        order = find_order(turn, row.tag) or find_by_id(turn, row.order_id)
+    for row, order in zip(event.orders, known, strict=True):
+        if order is not None and row.order_id == order.order_id and is_told(order, row):
+            continue
+        # Looked for again: a row before this one may have changed it.
+        order = find_order(turn, row.tag) or find_by_id(turn, row.order_id)  # noqa: PLW2901
         if order is not None and is_copy(order, row):
             foreign_ids.add(row.order_id)
             note_foreign(turn, row)
@@ -111,7 +115,7 @@ def _adopt(turn: Turn, rows: Iterable[BrokerOrder]) -> bool:
     unknown: dict[IntentId, list[tuple[BrokerOrder, TagParts]]] = {}
     for row in rows:
         parts = decode_tag(row.tag)
-        if parts is None or find_order(turn, row.tag) is not None:
+        if parts is None:
             continue
         if parts.epoch > turn.control.epoch:
             turn.announce("newer_epoch_seen", epoch=parts.epoch, tag=row.tag or "")

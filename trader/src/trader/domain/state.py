@@ -42,6 +42,8 @@ from trader.domain.values import (
 _NOTHING = Paise(0)
 _NO_TIME = MachineTime(0)
 _NO_EPOCH = Epoch(0)
+_NO_ORDERS: Mapping[Tag, "Order"] = {}
+_REJECTED, _ABSENT = OrderStatus.REJECTED, OrderStatus.ABSENT
 
 
 class ForeignPolicy(StrEnum):
@@ -99,13 +101,69 @@ class Order:
         return 0 if self.status.is_terminal else max(0, self.quantity - self.filled_quantity)
 
 
+class Orders(dict[Tag, Order]):
+    """The orders of one bracket, by tag. Never changed once made, so that what every step asks of them is counted once."""
+
+    __slots__ = (
+        "cash_flow",
+        "charges",
+        "duplicates",
+        "entry_filled",
+        "entry_value",
+        "exits_filled",
+        "has_failed",
+        "live",
+        "live_of",
+        "net",
+    )
+
+    def __init__(self, orders: Mapping[Tag, Order] = _NO_ORDERS) -> None:
+        super().__init__(orders)
+        live: list[Order] = []
+        self.net = self.cash_flow = self.charges = self.entry_filled = self.entry_value = self.exits_filled = 0
+        self.has_failed = False
+        accepted: list[tuple[Leg, int]] = []
+        for order in self.values():
+            status, filled = order.status, order.filled_quantity
+            if not status.is_terminal:
+                live.append(order)
+            elif status is _REJECTED or status is _ABSENT:
+                self.has_failed = True
+            if filled:
+                self._count(order, filled)
+            if order.order_id is not None and status is not _REJECTED:
+                accepted.append((order.leg, order.attempt))
+        self.duplicates = len(accepted) - len(set(accepted))
+        """Orders beyond the first that the broker accepted for one leg and attempt, whatever the epoch."""
+        self.live = tuple(live)
+        """Orders that may still fill."""
+        self.live_of: dict[Leg, tuple[Order, ...]] = {}
+        for order in live:
+            self.live_of[order.leg] = (*self.live_of.get(order.leg, ()), order)
+
+    def _count(self, order: Order, filled: int) -> None:
+        signed = order.side.sign * filled
+        self.net += signed
+        self.cash_flow -= signed * order.average_price + order.charges
+        self.charges += order.charges
+        if order.leg is Leg.ENTRY:
+            self.entry_filled += filled
+            self.entry_value += filled * order.average_price
+        else:
+            self.exits_filled += filled
+
+    def with_order(self, order: Order) -> "Orders":
+        """These and one more, or one of them as it is now."""
+        return Orders({**self, order.tag: order})
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class Bracket:
     """An intent and every order that ever served it."""
 
     plan: BracketPlanned
-    orders: Mapping[Tag, Order]
+    orders: Orders
     exiting: str = ""
     """Why it is being closed; empty while it may run to its stop or target."""
     closed_outside: int = 0

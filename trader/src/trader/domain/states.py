@@ -33,46 +33,51 @@ def judge_state(turn: Turn) -> tuple[TradingState, str]:
     control = turn.control
     if control.standing is Standing.NONE or control.is_fenced:
         return _S.PAPER, "does not lead"
-    is_flat = flatness(turn) in (Flatness.PROVED, Flatness.UNPROVED)
     if turn.is_killed:
-        return _killed(turn, is_flat=is_flat)
+        return _killed(turn)
     missing = _missing_agreement(turn)
     if missing and not control.was_live:
         return _S.RECOVERING, missing
-    ending = _ending(turn, is_flat=is_flat) or _reduced(turn, is_flat=is_flat)
+    ending = _ending(turn) or _reduced(turn)
     if ending is not None:
         return ending
     missing = missing or _missing_means(turn)
     return (_S.RECOVERING, missing) if missing else (_S.LIVE, "")
 
 
-def _ending(turn: Turn, *, is_flat: bool) -> tuple[TradingState, str] | None:
+def _is_flat(turn: Turn) -> bool:
+    """Nothing held, nothing at work or in doubt: by our own account at least."""
+    return flatness(turn) in (Flatness.PROVED, Flatness.UNPROVED)
+
+
+def _ending(turn: Turn) -> tuple[TradingState, str] | None:
     """The day is over, or the desk wants no trading: closed or at rest once flat."""
     session, control = turn.market.session, turn.control
     if session is not None and session.ends_day and session.phase in ENDING:
-        return (_S.CLOSED, "the session is over") if is_flat else (_S.REDUCING, "the session ends: closing positions")
+        is_over = _is_flat(turn)
+        return (_S.CLOSED, "the session is over") if is_over else (_S.REDUCING, "the session ends: closing positions")
     if control.is_suspended or not control.wants_live:
         wish = "suspended" if control.is_suspended else "live trading is not wanted"
-        return (_S.PAPER, wish) if is_flat else (_S.REDUCING, f"{wish}: closing positions")
+        return (_S.PAPER, wish) if _is_flat(turn) else (_S.REDUCING, f"{wish}: closing positions")
     return None
 
 
-def _reduced(turn: Turn, *, is_flat: bool) -> tuple[TradingState, str] | None:
+def _reduced(turn: Turn) -> tuple[TradingState, str] | None:
     """A proof of leadership or a gate is missing: protect and exit only."""
     control = turn.control
     if control.standing is not Standing.LEADER:
         return _S.REDUCING, "the lease is lost" if control.standing is Standing.EPOCH_ONLY else "the database is away"
     if not control.preflight_passed:
-        state = _S.REDUCING if control.was_live and not is_flat else _S.RECOVERING
+        state = _S.REDUCING if control.was_live and not _is_flat(turn) else _S.RECOVERING
         return state, control.preflight_message
     return None
 
 
-def _killed(turn: Turn, *, is_flat: bool) -> tuple[TradingState, str]:
+def _killed(turn: Turn) -> tuple[TradingState, str]:
     kill = turn.durable.kill
     if kill is None:
         return _S.HALTED, "killing itself: the daily loss is reached"
-    if kill.reason is KillReason.END_OF_DAY and is_flat:
+    if kill.reason is KillReason.END_OF_DAY and _is_flat(turn):
         return _S.CLOSED, "the day was ended"
     return _S.HALTED, f"kill {kill.kill_id} stands ({kill.reason.value}): {kill.note}"
 

@@ -22,16 +22,17 @@ from trader.domain.orders import changed, is_final, may_become, observed
 from trader.domain.protecting import has_passed_stop
 from trader.domain.records import OrderChanged, OrderPlanned
 from trader.domain.state import Bracket, Order
-from trader.domain.tags import decode_tag, intent_of
+from trader.domain.tags import decode_tag
 from trader.domain.turn import Turn
 from trader.domain.values import BrokerOrderId, Leg, OrderStatus, OrderType, Tag
 
 
 def find_order(turn: Turn, tag: Tag | None) -> Order | None:
     """Our order with this tag; None for tags that are not ours, or not known."""
-    if tag is None or decode_tag(tag) is None:
+    parts = decode_tag(tag)
+    if tag is None or parts is None:
         return None
-    bracket = bracket_of(turn.durable, intent_of(tag))
+    bracket = bracket_of(turn.durable, parts.intent)
     return None if bracket is None else bracket.orders.get(tag)
 
 
@@ -167,7 +168,7 @@ def on_order_updated(turn: Turn, event: OrderUpdated) -> None:
         turn.change_control(agreements=0, agreements_needed=max(1, turn.control.agreements_needed))
 
 
-def _is_told(order: Order, row: BrokerOrder) -> bool:
+def is_told(order: Order, row: BrokerOrder) -> bool:
     """Whether the order is over and the row only repeats it: at the end of a day that is nearly every row of every book."""
     return (
         is_final(order)
@@ -179,7 +180,7 @@ def _is_told(order: Order, row: BrokerOrder) -> bool:
 
 def take_row(turn: Turn, order: Order, row: BrokerOrder, *, trusts_terms: bool) -> bool:
     """Fold a row into our order; whether fills or an end came with it."""
-    if _is_told(order, row):
+    if is_told(order, row):
         return False
     record = observed(order, row, turn.market_time, trusts_terms=trusts_terms)
     track = turn.track(order)

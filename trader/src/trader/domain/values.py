@@ -35,15 +35,14 @@ class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
 
+    def __init__(self, text: str) -> None:
+        self.sign = 1 if text == "BUY" else -1
+        """+1 for BUY, -1 for SELL: a signed position is the sum of sign x quantity."""
+
     @property
     def opposite(self) -> "Side":
         """The side that closes what this side opens."""
         return Side.SELL if self is Side.BUY else Side.BUY
-
-    @property
-    def sign(self) -> int:
-        """+1 for BUY, -1 for SELL: a signed position is the sum of sign x quantity."""
-        return 1 if self is Side.BUY else -1
 
 
 class OrderType(StrEnum):
@@ -85,14 +84,10 @@ class OrderStatus(StrEnum):
     ABSENT = "ABSENT"
     """Was in doubt; the broker's book proved that it never existed."""
 
-    @property
-    def is_terminal(self) -> bool:
+    def __init__(self, text: str) -> None:
+        # An attribute, not a property: it is asked of every order on every step.
+        self.is_terminal = text in ("COMPLETE", "CANCELLED", "REJECTED", "ABSENT")
         """Nothing further can happen to an order in this state."""
-        return self in _TERMINAL
-
-
-# A tuple: members compare by identity first, while a set would hash each by its name.
-_TERMINAL = (OrderStatus.COMPLETE, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.ABSENT)
 
 
 class TradingState(StrEnum):

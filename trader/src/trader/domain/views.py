@@ -234,12 +234,4 @@ def _order_view(bracket: Bracket, leg: Leg) -> OrderView | None:
 
 def _duplicates(durable: Durable) -> int:
     """Orders beyond the first that the broker accepted for one (intent, leg, attempt), whatever the epoch."""
-    count = 0
-    for bracket in (*durable.open.values(), *durable.closed.values()):
-        accepted = [
-            (order.leg, order.attempt)
-            for order in bracket.orders.values()
-            if order.order_id is not None and order.status is not OrderStatus.REJECTED
-        ]
-        count += len(accepted) - len(set(accepted))
-    return count
+    return sum(bracket.orders.duplicates for bracket in (*durable.open.values(), *durable.closed.values()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from trader.domain.effects import Effect
@@ -42,5 +43,5 @@ def trading_domain(settings: DomainSettings) -> Domain[EngineState]:
         view=view,
         news=news,
         is_quiescent=is_quiescent,
-        risk_generation=lambda state: state.control.risk_generation,
+        risk_generation=attrgetter("control.risk_generation"),
     )

@@ -25,7 +25,7 @@ class Inbox:
         self._events: deque[Event] = deque()
         self._quotes: dict[InstrumentKey, Quote] = {}
         self._tick: ClockTick | None = None
-        self._filled = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None
         self.is_draining = False
         """Set for a planned stop: quotes and ticks, which begin things, are no longer taken; answers still are."""
         self.conflated = 0
@@ -46,16 +46,18 @@ class Inbox:
             if len(self._events) >= self._limit:
                 raise InboxOverflow(f"{self._limit} events wait for the loop")
             self._events.append(event)
-        self._filled.set()
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     async def get(self) -> Event:
         """The next event: orders and answers first, then time, then quotes (the instrument that waits longest first)."""
-        while not len(self):
-            self._filled.clear()
-            await self._filled.wait()
-        if self._events:
-            return self._events.popleft()
-        if self._tick is not None:
-            tick, self._tick = self._tick, None
-            return tick
-        return self._quotes.pop(next(iter(self._quotes)))
+        while True:
+            if self._events:
+                return self._events.popleft()
+            if self._tick is not None:
+                tick, self._tick = self._tick, None
+                return tick
+            if self._quotes:
+                return self._quotes.pop(next(iter(self._quotes)))
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader

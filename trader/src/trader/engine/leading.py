@@ -11,10 +11,11 @@ The Lease gives liveness, never safety: that is the epoch's, at the database, an
 Source: client-go's leader election and its issues, Patroni, CloudNativePG; research of 2026-11-22, protocol of section 3.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from trader.domain.evolving import evolve
 from trader.domain.values import SECOND, MachineTime
 from trader.engine.holders import holder_of, is_of_pod
 from trader.engine.leases import LeaseTimes
@@ -190,7 +191,7 @@ def observe(elector: Elector, seen: Observation, now: MachineTime) -> tuple[Elec
         case Hinted(version) if elector.record is not None and elector.record.version == version:
             folded = elector, ()
         case Conflicted() | Hinted():
-            folded = replace(elector, is_fresh=False, next_at=now), ()
+            folded = evolve(elector, is_fresh=False, next_at=now), ()
         case ReleaseAsked(pause):
             folded = _asked(elector, pause, now)
         case News():
@@ -205,7 +206,7 @@ def observe(elector: Elector, seen: Observation, now: MachineTime) -> tuple[Elec
 def _hurried(elector: Elector, now: MachineTime) -> Elector:
     if elector.phase is not Phase.LEADING:
         return elector
-    return replace(elector, next_at=min(elector.next_at, max(now, elector.confirmed_at + NEWS_PAUSE)))
+    return evolve(elector, next_at=min(elector.next_at, max(now, elector.confirmed_at + NEWS_PAUSE)))
 
 
 def _may_take_at(elector: Elector, now: MachineTime) -> int:
@@ -226,11 +227,11 @@ def _saw(elector: Elector, record: LeaseRecord, now: MachineTime) -> Elector:
     """Remember a record, and since when it is unchanged."""
     before = elector.record
     if before is not None and _pulse(before) == _pulse(record):
-        return replace(elector, record=record, is_fresh=True)
+        return evolve(elector, record=record, is_fresh=True)
     strangers_until = elector.strangers_until
     if before is not None and before.uid != record.uid and before.holder not in {"", elector.identity.holder}:
         strangers_until = elector.changed_at + before.duration_seconds * SECOND
-    return replace(elector, record=record, is_fresh=True, changed_at=now, strangers_until=strangers_until)
+    return evolve(elector, record=record, is_fresh=True, changed_at=now, strangers_until=strangers_until)
 
 
 def _pulse(record: LeaseRecord) -> tuple[str, str, str, int, int]:
@@ -243,13 +244,13 @@ def _found(elector: Elector, record: LeaseRecord, now: MachineTime) -> tuple[Ele
     elector = _saw(elector, record, now)
     if elector.phase is Phase.WAITING:
         may_take = _may_take_at(elector, now) <= now
-        return replace(elector, next_at=now if may_take else now + elector.times.retry_period), ()
+        return evolve(elector, next_at=now if may_take else now + elector.times.retry_period), ()
     if not ours and elector.phase is Phase.RELEASING:  # our release stands, and its answer was lost
-        return replace(elector, phase=Phase.WAITING, next_at=now), (Signal.RELEASED,)
+        return evolve(elector, phase=Phase.WAITING, next_at=now), (Signal.RELEASED,)
     if not ours:
-        return replace(elector, phase=Phase.LOST), (Signal.LOST,)
+        return evolve(elector, phase=Phase.LOST), (Signal.LOST,)
     due = now if elector.phase is Phase.RELEASING else elector.confirmed_at + elector.times.retry_period
-    return _notice_revoke(replace(elector, next_at=due), ())
+    return _notice_revoke(evolve(elector, next_at=due), ())
 
 
 def _wrote(
@@ -257,32 +258,32 @@ def _wrote(
 ) -> tuple[Elector, tuple[Signal, ...]]:
     elector = _saw(elector, record, now)
     if record.holder == "":
-        return replace(elector, phase=Phase.WAITING, next_at=now + elector.times.retry_period), (Signal.RELEASED,)
+        return evolve(elector, phase=Phase.WAITING, next_at=now + elector.times.retry_period), (Signal.RELEASED,)
     next_at = sent_at + elector.times.retry_period
     if elector.phase is Phase.WAITING and now >= sent_at + elector.times.renew_deadline:
         # Stopped meanwhile: somebody may lead since, whose epoch a late taker must not outdo. Look first.
-        return replace(elector, is_fresh=False, next_at=now), ()
+        return evolve(elector, is_fresh=False, next_at=now), ()
     if elector.phase is Phase.WAITING:
-        won = replace(elector, phase=Phase.LEADING, confirmed_at=sent_at, next_at=next_at, is_revoked=False)
+        won = evolve(elector, phase=Phase.LEADING, confirmed_at=sent_at, next_at=next_at, is_revoked=False)
         return won, (Signal.WON,)
-    return _notice_revoke(replace(elector, confirmed_at=sent_at, next_at=next_at), (Signal.RENEWED,))
+    return _notice_revoke(evolve(elector, confirmed_at=sent_at, next_at=next_at), (Signal.RENEWED,))
 
 
 def _notice_revoke(elector: Elector, signals: tuple[Signal, ...]) -> tuple[Elector, tuple[Signal, ...]]:
     record = elector.record
     if record is None or elector.is_revoked or record.revoke != elector.identity.holder:
         return elector, signals
-    return replace(elector, is_revoked=True), (*signals, Signal.REVOKED)
+    return evolve(elector, is_revoked=True), (*signals, Signal.REVOKED)
 
 
 def _silent(elector: Elector, now: MachineTime) -> tuple[Elector, tuple[Signal, ...]]:
     if elector.phase is Phase.RELEASING and now >= elector.release_by:
-        return replace(elector, phase=Phase.WAITING, is_fresh=False, next_at=now), (Signal.RELEASED,)
-    return replace(elector, is_fresh=False, next_at=now + elector.times.retry_period // 4), ()
+        return evolve(elector, phase=Phase.WAITING, is_fresh=False, next_at=now), (Signal.RELEASED,)
+    return evolve(elector, is_fresh=False, next_at=now + elector.times.retry_period // 4), ()
 
 
 def _asked(elector: Elector, pause: int, now: MachineTime) -> tuple[Elector, tuple[Signal, ...]]:
-    elector = replace(elector, paused_until=now + pause)
+    elector = evolve(elector, paused_until=now + pause)
     if elector.phase is Phase.LEADING:
-        return replace(elector, phase=Phase.RELEASING, next_at=now, release_by=now + elector.times.retry_period), ()
+        return evolve(elector, phase=Phase.RELEASING, next_at=now, release_by=now + elector.times.retry_period), ()
     return elector, ((Signal.RELEASED,) if elector.phase is Phase.WAITING else ())
