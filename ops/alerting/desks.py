@@ -1,11 +1,10 @@
 """The sessions of the proof: each on an account of its own, and what a person at the broker could do to it."""
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import yaml
@@ -59,7 +58,7 @@ class Desk:
         return bool(held) and held <= stops
 
     def enter(self) -> None:
-        """Bring it to hold a protected position in each underlying's nearest future.
+        """Bring it to hold a protected position in each underlying's future of next month.
 
         Raises:
             Waited: it does not hold them in time; the message says what was seen last.
@@ -71,8 +70,10 @@ class Desk:
     def _enter(self, underlying: str) -> None:
         key = f"proof-{time.time_ns()}"
 
-        def bring() -> str | None:
-            instrument, last = nearest_future(self.exchange.get("/sim/state")["last_prices"], underlying)
+        def bring() -> str:
+            state = self.exchange.get("/sim/state")
+            today = datetime.fromisoformat(state["clock"]["market_time"])
+            instrument, last = next_months_future(state["last_prices"], underlying, today)
             wanted = Bracket(instrument, round(last * (1 - AWAY)) * 100, round(last * (1 + AWAY)) * 100)
             return self.signals.bring(self.session, key, wanted)
 
@@ -96,14 +97,10 @@ class Desk:
             self.exchange.delete(f"/sim/faults/{made['id']}")
 
 
-def nearest_future(prices: dict[str, float], underlying: str) -> tuple[str, float]:
-    """The name and last price of the future that expires next, such as NFO:NIFTY26NOVFUT."""
-    months = {
-        datetime.strptime(found[1], "%y%b"): name  # noqa: DTZ007 - a month, of no time zone
-        for name in prices
-        if (found := re.fullmatch(rf"NFO:{underlying}(\d\d[A-Z]{{3}})FUT", name))
-    }
-    name = months[min(months)]
+def next_months_future(prices: dict[str, float], underlying: str, today: datetime) -> tuple[str, float]:
+    """The name and last price of an underlying's future of the month after today's, which cannot have expired."""
+    month = (today.replace(day=1) + timedelta(days=31)).strftime("%y%b").upper()
+    name = f"NFO:{underlying}{month}FUT"
     return name, prices[name]
 
 

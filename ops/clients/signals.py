@@ -18,6 +18,10 @@ AUDIENCE = "trader.tradeops.dev"
 _TAKEN = ("ENTERED", "KNOWN")
 
 
+class SignalDenied(ValueError):  # noqa: N818 - what happened, not an error of the program
+    """A guard of the engine denied the entry; the message is the guard's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bracket:
     """Where to be wrong and where to be done, in paise; the session's profile says how much."""
@@ -39,10 +43,11 @@ class Signals:
     kubectl: Kubectl
     account: str
 
-    def bring(self, session: Session, key: str, wanted: Bracket) -> str | None:
-        """The verdict when it entered, now or before; None when a guard denied it: the key is not burned, ask again.
+    def bring(self, session: Session, key: str, wanted: Bracket) -> str:
+        """Enter, or find that this key has entered before; returns the verdict.
 
         Raises:
+            SignalDenied: a guard denied it. The key is not burned: it may be asked again.
             KubectlError: nobody leads, or the leader refused the request; the message says what it answered.
         """
         leader = session.leadership()
@@ -60,7 +65,9 @@ class Signals:
         with self.kubectl.port_forward(f"pod/{leader.pod}", 8080) as url:
             asked = urllib.request.Request(f"{url}/v1/signals", json.dumps(body).encode(), headers, method="POST")
             answer = _answer(asked)
-        return str(answer["verdict"]) if answer["verdict"] in _TAKEN else None
+        if answer["verdict"] not in _TAKEN:
+            raise SignalDenied(f"{answer['code']}: {answer['detail']}")
+        return str(answer["verdict"])
 
 
 def _answer(asked: urllib.request.Request) -> dict[str, Any]:
