@@ -119,7 +119,9 @@ def _funds_withdrawn(desk: Desk) -> Iterator[None]:
 
 @contextmanager
 def _electors_cut_from_the_api_server(desk: Desk) -> Iterator[None]:
-    with faults.pods_cut_from_api(desk.session.kubectl.namespace, f"tradeops.dev/session={desk.name}"):
+    with faults.pods_cut_from_api(
+        desk.session.kubectl.namespace, f"tradeops.dev/session={desk.name},app.kubernetes.io/component=trader"
+    ):
         yield
 
 

@@ -129,9 +129,15 @@ class Session:
 
     def pods(self) -> list[dict[str, Any]]:
         """The traders' pods."""
-        found: list[dict[str, Any]] = self.kubectl.json("get", "pods", "-l", f"tradeops.dev/session={self.name}")[
-            "items"
-        ]
+        return self._pods("trader")
+
+    def job_pods(self, component: str) -> list[dict[str, Any]]:
+        """The pods of the session's Jobs: of component `drill` or `post-close`."""
+        return self._pods(component)
+
+    def _pods(self, component: str) -> list[dict[str, Any]]:
+        selector = f"tradeops.dev/session={self.name},app.kubernetes.io/component={component}"
+        found: list[dict[str, Any]] = self.kubectl.json("get", "pods", "-l", selector)["items"]
         return found
 
     def node_of(self, pod: str) -> str:

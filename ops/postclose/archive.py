@@ -3,11 +3,13 @@
 `SHA256SUMS` is what `sha256sum -c` reads; `records.tar.gz` has fixed times and owners, so that equal contents are equal bytes.
 """
 
+import datetime as dt
 import gzip
 import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -20,6 +22,7 @@ RECORDS: Final = "records.tar.gz"
 MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 SNAPSHOT: Final = "snapshot.db"
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class ArchiveDamagedError(Exception):
@@ -98,6 +101,20 @@ def sealed_days(root: Path, session: str) -> list[Path]:
     if not (root / session).is_dir():
         return []
     return sorted(each for each in (root / session).iterdir() if (each / SUMS).is_file())
+
+
+def remove_before(root: Path, session: str, date: str, keep_days: int) -> list[str]:
+    """Remove the sealed days of a session that lie more than so many calendar days before that date; their names.
+
+    Nothing else is touched: what is not a sealed folder named by a date was not put there by us.
+    """
+    first_kept = (dt.date.fromisoformat(date) - dt.timedelta(keep_days)).isoformat()
+    gone = [each for each in sealed_days(root, session) if _DATE.fullmatch(each.name) and each.name < first_kept]
+    for each in gone:
+        # Whoever looks meanwhile sees a sealed day or none.
+        aside = each.rename(each.with_name(f".{each.name}-removed"))
+        shutil.rmtree(aside)
+    return [each.name for each in gone]
 
 
 def unpack_snapshot(folder: Path, target: Path) -> None:

@@ -50,6 +50,9 @@ def main() -> None:
 @click.option("--image", "images", multiple=True, help="Image with digest that the day ran; may stand several times.")
 @click.option("--git-sha", envvar="GIT_SHA", default="", help="Default: of the working copy.")
 @click.option("--credentials", type=FILE, default=Path(os.environ.get("TRADER_CREDENTIALS", CREDENTIALS)))
+@click.option(
+    "--keep-days", type=click.IntRange(0), default=0, help="Remove sealed days that lie further back; 0 keeps all."
+)
 @click.option("--termination-log", "termination_file", type=FILE, help="The result in at most 4,096 bytes.")
 def run(  # noqa: PLR0917 - one for each option
     session_file: Path | None,
@@ -65,6 +68,7 @@ def run(  # noqa: PLR0917 - one for each option
     images: tuple[str, ...],
     git_sha: str,
     credentials: Path,
+    keep_days: int,
     termination_file: Path | None,
 ) -> None:
     """Seal a day; a day that is sealed already is verified, and not touched."""
@@ -94,6 +98,7 @@ def run(  # noqa: PLR0917 - one for each option
             images=images,
             git_sha=git_sha or _git_sha(),
             credentials=credentials,
+            keep_days=keep_days,
         )
         result |= {"session": session}
         code, found = 0, seal_day(wanted)

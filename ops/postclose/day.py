@@ -19,10 +19,12 @@ from trader.domain.records import (
     Record,
 )
 from trader.domain.state import Bracket, Durable
-from trader.domain.values import IntentId, Leg, MarketTime, OrderStatus, Paise, Tag
+from trader.domain.values import IntentId, KillReason, Leg, MarketTime, OrderStatus, Paise, Tag
 
 _PLANNED_ENDS = frozenset({"session_end", "end_of_day", "paper_wanted"})
 """Why a bracket is closed on purpose; anything else that closes one is worth a look."""
+_WILLED_ENDS = frozenset({"killed", "suspended"})
+"""Closed early because somebody said so: told in the report, and no fault of the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Incident:
 
     at: MarketTime
     what: str
+    is_willed: bool = False
+    """Somebody's word, or what followed from it: a kill, its release, positions closed by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,16 @@ class Day:
     def leader_changes(self) -> int:
         """How often another process took over."""
         return max(0, len(self.epochs) - 1)
+
+    @property
+    def risk_kills(self) -> int:
+        """Kills that no person asked for: a limit was reached."""
+        return sum(1 for each in self.kills if each.reason is KillReason.RISK)
+
+    @property
+    def unplanned(self) -> int:
+        """Incidents that nobody willed: a burn-in day has none (docs/explanation/gates.md)."""
+        return sum(1 for each in self.incidents if not each.is_willed)
 
     @property
     def open_positions(self) -> int:
@@ -182,14 +196,17 @@ def _incidents(facts: Iterable[Record]) -> Iterable[Incident]:
                 yield Incident(fact.market_time, f"order {fact.tag} {what}: {fact.message or 'no reason was given'}")
             case KillStood():
                 note = f": {fact.note}" if fact.note else ""
-                yield Incident(fact.market_time, f"kill {fact.kill_id} ({fact.reason}) by {fact.by}{note}")
+                yield Incident(
+                    fact.market_time, f"kill {fact.kill_id} ({fact.reason}) by {fact.by}{note}", is_willed=True
+                )
             case KillEnded():
-                yield Incident(fact.market_time, f"kill {fact.kill_id} was released")
+                yield Incident(fact.market_time, f"kill {fact.kill_id} was released", is_willed=True)
             case ForeignPosition() if fact.quantity:
                 yield Incident(fact.market_time, f"{fact.quantity:+d} {fact.instrument} in the account is not ours")
             case ClosedOutside():
                 yield Incident(fact.market_time, f"somebody else closed {fact.quantity:+d} of intent {fact.intent}")
             case BracketExiting() if fact.reason not in _PLANNED_ENDS:
-                yield Incident(fact.market_time, f"intent {fact.intent} was closed early: {fact.reason}")
+                what = f"intent {fact.intent} was closed early: {fact.reason}"
+                yield Incident(fact.market_time, what, is_willed=fact.reason in _WILLED_ENDS)
             case _:
                 continue

@@ -42,6 +42,8 @@ class Wanted:
     images: tuple[str, ...]
     git_sha: str
     credentials: Path
+    keep_days: int = 0
+    """Sealed days that lie further back than this are removed once the day is sealed; 0 keeps all."""
 
 
 class SnapshotMismatchError(Exception):
@@ -58,7 +60,7 @@ def seal_day(wanted: Wanted) -> dict[str, Any]:
     """
     target = archive.folder_of(wanted.root, wanted.session, wanted.date)
     if target.exists():
-        return _result(target, archive.verify(target), "Verified")
+        return _finished(wanted, target, "Verified")
     with tempfile.TemporaryDirectory(prefix="postclose-") as made:
         scratch = Path(made)
         taken = _snapshot(wanted, scratch)
@@ -94,7 +96,15 @@ def seal_day(wanted: Wanted) -> dict[str, Any]:
         }
         with contextlib.suppress(FileExistsError):  # another run was quicker: then its work is what counts
             archive.seal(target, beside, records)
-    return _result(target, archive.verify(target), "Archived")
+    return _finished(wanted, target, "Archived")
+
+
+def _finished(wanted: Wanted, target: Path, word: str) -> dict[str, Any]:
+    """Verify what lies there, and only then let go of what is older than is to be kept."""
+    found = _result(target, archive.verify(target), word)
+    if wanted.keep_days:
+        found["removed"] = archive.remove_before(wanted.root, wanted.session, wanted.date, wanted.keep_days)
+    return found
 
 
 def _snapshot(wanted: Wanted, scratch: Path) -> Contents:
@@ -140,7 +150,9 @@ def _manifest(wanted: Wanted, taken: Contents, figures: day.Day, made: report.Pr
             "denials": sum(figures.denials.values()),
             "leaderChanges": figures.leader_changes,
             "kills": len(figures.kills),
+            "riskKills": figures.risk_kills,
             "incidents": len(figures.incidents),
+            "unplanned": figures.unplanned,
             "openPositions": figures.open_positions,
         },
         "denials": dict(figures.denials),

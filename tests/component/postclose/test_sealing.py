@@ -119,7 +119,9 @@ def test_a_day_of_postgresql_is_restored_into_another_postgresql(
         "denials": 0,
         "leaderChanges": 0,
         "kills": 1,
+        "riskKills": 0,
         "incidents": 2,
+        "unplanned": 0,
         "openPositions": 0,
     }
     target = new_postgresql()
@@ -200,3 +202,14 @@ def test_bad_input_is_one_message_and_2(desk: Desk, arguments: list[str], messag
     assert message in said
     assert "Traceback" not in said
     assert not desk.day.exists()
+
+
+def test_days_that_are_older_than_is_kept_are_removed_once_the_day_is_sealed(desk: Desk) -> None:
+    """By the calendar; what is no sealed day is not touched, and without a number nothing is."""
+    sessions = desk.folder / "archive" / "index-intraday"
+    for name in ("2026-10-23", "2026-10-24"):
+        assert desk.run(date=name)[0] == 0
+    (sessions / "2026-01-01").mkdir()  # not sealed by us
+    code, result, _ = desk.run("--keep-days", "30", date="2026-11-23")
+    assert (code, result["result"], result["removed"]) == (0, "Archived", ["2026-10-23"])
+    assert sorted(each.name for each in sessions.iterdir()) == ["2026-01-01", "2026-10-24", "2026-11-23"]

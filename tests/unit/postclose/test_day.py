@@ -1,5 +1,7 @@
 """The figures of a day follow from its facts, and from no other day's."""
 
+from dataclasses import replace
+
 from ops.postclose.day import denials, of_date
 from tests.unit.postclose.facts import (
     DATE,
@@ -16,7 +18,7 @@ from tests.unit.postclose.facts import (
     won,
 )
 from trader.domain.records import Record
-from trader.domain.values import Leg, OrderStatus
+from trader.domain.values import KillReason, Leg, OrderStatus
 
 
 def test_profit_charges_orders_and_fills() -> None:
@@ -61,6 +63,16 @@ def test_incidents_are_told_once_each() -> None:
     assert "was refused: too large" in told[0]
     assert told[1] == "kill kill-1a2b (manual) by api desk: broker looks odd"
     assert (len(day.kills), day.standing_kill) == (1, None)
+
+
+def test_what_somebody_willed_is_told_and_is_no_fault_of_the_day() -> None:
+    """A kill by hand, its release, and the positions that it closed; a refusal is nobody's will."""
+    refused = changed(INTENT, Leg.ENTRY, 1, OrderStatus.REJECTED, message="too large")
+    planning: list[Record] = [OPENED, planned(INTENT, 1), ordered(INTENT, Leg.ENTRY, 1)]
+    willed = [KILL, replace(EXITING, reason="killed"), RELEASED]
+    assert [of_date([*planning, *some, *willed], DATE).unplanned for some in ([], [refused])] == [0, 1]
+    by_risk = replace(KILL, reason=KillReason.RISK)
+    assert [of_date([*planning, kill], DATE).risk_kills for kill in (KILL, by_risk)] == [0, 1]
 
 
 def test_denials_are_summed_over_the_processes() -> None:
