@@ -1,4 +1,4 @@
-"""`kubectl tsn`: look at a session, steer the rollout of its configuration, kill it, release a kill.
+"""`kubectl tsn`: look at a session, steer its rollout, run its drills, seal its day, kill it, release a kill.
 
 A plugin is started by kubectl and so asks kubectl for everything: contexts, credentials of any kind and proxies are as
 the user knows them. Exit codes: 2 for bad input, 1 when the cluster refuses or cannot be reached.
@@ -17,12 +17,16 @@ from typing import Any
 import click
 from rich.console import Console
 
-from session_operator.domain.names import ANNOTATION_REQUEST, GROUP, PLURAL
-from session_operator.domain.requests import Request, Verb, write_request
+from session_operator.domain.names import ANNOTATION_JOB_REQUEST, ANNOTATION_REQUEST, GROUP, PLURAL
+from session_operator.domain.requests import JobRequest, Request, Verb, write_job_request, write_request
+from session_operator.domain.trading_days import is_readable
+from session_operator.gates import DrillName
 from session_operator.plugin import describe
+from session_operator.proofs import RunKind
 
 RESOURCE = f"{PLURAL}.{GROUP}"
 POLL_SECONDS = 0.3
+TAKEN_SECONDS = 30.0
 # kubectl's own log lines (`E1123 03:28:18.877085 …`) repeat what its last line says.
 KLOG = re.compile(r"^[EWIF]\d{4} ")
 Session = dict[str, Any]
@@ -198,6 +202,90 @@ def _steering(verb: Verb, words: str) -> None:
             raise click.ClickException(f"the operator did not take it within {seconds:g} s; is it running?")
         after = _rollout_of(done)
         click.echo(f"{after['phase']} ({after['reason']}), stage {after['stage']}: {after.get('message', '')}")
+
+
+@main.command()
+@click.argument("name")
+@click.argument("drills", nargs=-1, type=click.Choice([each.value for each in DrillName]))
+@click.option(
+    "--wait", "seconds", type=click.FloatRange(0), default=0.0, show_default=True, help="Wait until they end."
+)
+@in_namespace
+@click.pass_context
+def drill(context: click.Context, name: str, drills: tuple[str, ...], seconds: float, namespace: str | None) -> None:
+    """Run these drills now with the limits that the leader trades by; without any, those that the gates ask for.
+
+    Exit code 1 when one did not pass within the time to wait.
+    """
+    kubectl = _kubectl(context, namespace)
+    kubectl.session(name)
+    request = JobRequest(secrets.token_hex(8), RunKind.DRILL, drills=drills, by=kubectl.user())
+    ended = _ask_for_jobs(kubectl, name, request, seconds)
+    jobs = {run["job"] for run in ended[0]}
+    found = [each for each in (ended[1].get("status") or {}).get("drills", []) if each["job"] in jobs]
+    _say([(f"drill {each['name']}", each) for each in found], len(jobs), seconds)
+
+
+@main.command("post-close")
+@click.argument("name")
+@click.option("--date", default="", metavar="YYYY-MM-DD", help="The trading date; default: the leader's.")
+@click.option("--wait", "seconds", type=click.FloatRange(0), default=0.0, show_default=True, help="Wait until sealed.")
+@in_namespace
+@click.pass_context
+def post_close(context: click.Context, name: str, date: str, seconds: float, namespace: str | None) -> None:
+    """Seal a trading day now: the leader's, or one before it. A day that is sealed already is verified.
+
+    Exit code 1 when it did not succeed within the time to wait.
+    """
+    kubectl = _kubectl(context, namespace)
+    today = ((kubectl.session(name).get("status") or {}).get("tradingDay") or {}).get("date", "")
+    if date and not (is_readable(date) and date <= today):
+        raise BadInput(f"--date must be a trading date such as {today or '2026-11-23'}, not after it, was {date!r}")
+    request = JobRequest(secrets.token_hex(8), RunKind.POST_CLOSE, date=date, by=kubectl.user())
+    runs, after = _ask_for_jobs(kubectl, name, request, seconds)
+    sealed = (after.get("status") or {}).get("postClose") or {}
+    is_ours = sealed.get("job") in {run["job"] for run in runs}
+    _say([(f"post-close of {sealed['date']}", sealed)] if is_ours else [], 1, seconds)
+
+
+def _ask_for_jobs(
+    kubectl: Kubectl, name: str, request: JobRequest, seconds: float
+) -> tuple[list[dict[str, Any]], Session]:
+    """Ask, wait until the operator took it, and then until its Jobs have ended; the runs, and the session in the end."""
+    kubectl.annotate(name, ANNOTATION_JOB_REQUEST, write_job_request(request))
+    taken = kubectl.wait(name, TAKEN_SECONDS, lambda found: _status_of(found).get("handledJobRequest") == request.id)
+    if taken is None:
+        why = "is it running, and does a leader tell the trading day?"
+        raise click.ClickException(f"the operator did not take it within {TAKEN_SECONDS:g} s: {why}")
+    runs = [run for run in _status_of(taken).get("runs", []) if run.get("request") == request.id]
+    for run in runs:
+        what = f"drill {run['name']}" if run["kind"] == RunKind.DRILL else "post-close"
+        click.echo(f"{what} of {run['tradingDate']}: Job {run['job']}")
+    if not runs:
+        click.echo("it is under way already")
+    if seconds == 0:
+        return runs, taken
+    jobs = {run["job"] for run in runs}
+
+    def has_ended(found: Session) -> bool:
+        return not jobs & {run["job"] for run in _status_of(found).get("runs", [])}
+
+    return runs, kubectl.wait(name, seconds, has_ended) or kubectl.session(name)
+
+
+def _say(ended: list[tuple[str, dict[str, Any]]], count: int, seconds: float) -> None:
+    """Tell how they ended; what did not pass, or has not ended, is an error to whoever waited."""
+    for what, each in ended:
+        click.echo(f"{what}: {each['verdict']}{': ' + each['reason'] if each.get('reason') else ''}")
+    if seconds and len(ended) < count:
+        raise click.ClickException(f"{count - len(ended)} of {count} did not end within {seconds:g} s")
+    if any(each["verdict"] != "Passed" for _, each in ended):
+        raise click.ClickException("not passed")
+
+
+def _status_of(session: Session) -> dict[str, Any]:
+    found: dict[str, Any] = session.get("status") or {}
+    return found
 
 
 def _rollout_of(session: Session) -> dict[str, Any]:

@@ -69,6 +69,49 @@ def _analysis(rollout: Mapping[str, Any]) -> Table:
     return table
 
 
+VERDICTS = {"Passed": "green", "Failed": "bold red", "Error": "yellow"}
+
+
+def _proofs(status: Mapping[str, Any]) -> Table | None:
+    """Show what the gates ask for, each drill, the burn-in and the sealed day; None where there is nothing of it."""
+    table = Table.grid(padding=(0, 2))
+    gates = status.get("gates")
+    if gates:
+        missing = gates.get("missing") or []
+        state = Text("closed" if missing else "open", style="red" if missing else "green")
+        table.add_row(Text("gates", style="dim"), state, Text("; ".join(missing) or "all are satisfied"))
+    for number, run in enumerate(status.get("runs") or ()):
+        what = f"drill {run['name']}" if run["kind"] == "Drill" else "post-close"
+        config = f", configuration {run['configHash'][:10]}" if run.get("configHash") else ""
+        text = f"{run['tradingDate']}{config}, Job {run['job']}, due since {run['since']}"
+        table.add_row(Text(what, style="dim"), Text("waits" if number else "runs", style="cyan"), Text(text))
+    judged = (gates or {}).get("configHash")
+    for each in status.get("drills") or ():
+        if judged in (None, each["configHash"]):
+            what = f"{each['tradingDate']}, {each.get('seconds', 0)} s" + (
+                f": {each['reason']}" if each.get("reason") else ""
+            )
+            table.add_row(Text(f"drill {each['name']}", style="dim"), _verdict(each), Text(what))
+    burn_in = status.get("burnIn")
+    if burn_in and burn_in.get("days"):
+        last = burn_in["days"][-1]
+        why = f" ({last['reason']})" if last.get("reason") else ""
+        text = f"last {last['date']}, {last['judgement'].lower()}{why}; {burn_in.get('earnedDays', 0)} earned"
+        table.add_row(Text("burn-in", style="dim"), Text(f"{burn_in.get('cleanDays', 0)} clean"), Text(text))
+    sealed = status.get("postClose")
+    if sealed:
+        where = (
+            f"{sealed.get('archive')} on {sealed['claim']}" if sealed.get("claim") else "not kept: no claim is named"
+        )
+        text = f"{sealed['date']}: {where if sealed['verdict'] == 'Passed' else sealed.get('reason', '')}"
+        table.add_row(Text("post-close", style="dim"), _verdict(sealed), Text(text))
+    return table if table.row_count else None
+
+
+def _verdict(each: Mapping[str, Any]) -> Text:
+    return Text(each["verdict"], style=VERDICTS.get(each["verdict"], ""))
+
+
 def describe(session: Mapping[str, Any]) -> Group:
     """Show one session: what it is, its conditions, a kill if one stands."""
     metadata, status = session["metadata"], session.get("status") or {}
@@ -90,6 +133,9 @@ def describe(session: Mapping[str, Any]) -> Group:
         parts.append(Text(rollout.get("message", ""), style=style))
         if rollout.get("analysis"):
             parts += [Text(""), _analysis(rollout)]
+    proofs = _proofs(status)
+    if proofs is not None:
+        parts += [Text(""), proofs]
     kill = status.get("kill")
     if kill:
         flat = f"flat since {kill['flatAt']}" if kill.get("flatAt") else "not flat yet"

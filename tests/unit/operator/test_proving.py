@@ -283,6 +283,15 @@ def test_a_drill_of_limits_that_nobody_wants_any_more_is_ended() -> None:
     ]
 
 
+def test_a_job_whose_pod_was_read_before_it_had_ended_is_left_to_its_time() -> None:
+    """The watch of pods may be the quicker one; people still want to read the log."""
+    seen = gated_desk({"drills": ["dual-runner"]})
+    over = ended(seen)
+    seen = settled(dataclasses.replace(seen, job_pods=over.job_pods))
+    assert drill(seen, "dual-runner")["verdict"] == "Passed"
+    assert len(jobs(seen)) == 1
+
+
 def test_suspended_nothing_is_begun() -> None:
     """Nothing will be risked, so nothing need be proved; what a person asks for is done."""
     seen = gated_desk(suspend=True)

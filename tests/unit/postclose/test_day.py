@@ -69,8 +69,9 @@ def test_what_somebody_willed_is_told_and_is_no_fault_of_the_day() -> None:
     """A kill by hand, its release, and the positions that it closed; a refusal is nobody's will."""
     refused = changed(INTENT, Leg.ENTRY, 1, OrderStatus.REJECTED, message="too large")
     planning: list[Record] = [OPENED, planned(INTENT, 1), ordered(INTENT, Leg.ENTRY, 1)]
-    willed = [KILL, replace(EXITING, reason="killed"), RELEASED]
-    assert [of_date([*planning, *some, *willed], DATE).unplanned for some in ([], [refused])] == [0, 1]
+    willed: list[Record] = [KILL, replace(EXITING, reason="killed"), RELEASED]
+    assert of_date([*planning, *willed], DATE).unplanned == 0
+    assert of_date([*planning, refused, *willed], DATE).unplanned == 1
     by_risk = replace(KILL, reason=KillReason.RISK)
     assert [of_date([*planning, kill], DATE).risk_kills for kill in (KILL, by_risk)] == [0, 1]
 

@@ -70,7 +70,8 @@ def job_actions(
         # A Job that exists is never applied again: its template is immutable.
         if Child("Job", run.job) not in observed.children:
             yield Apply(build_job(observed.session, spec, run, material), is_new=True)
-    awaited = {each.job for each in (*runs, *before)}
+    # A pod that has ended was read, or will be: its Job ends by itself, and stays for whoever wants its log.
+    awaited = {each.job for each in (*runs, *before)} | {pod.job for pod in observed.job_pods if pod.has_ended}
     for child, live in observed.children.items():
         is_idle = child.kind == "Job" and child.name not in awaited and not has_ended(live)
         if is_idle and classify(live, observed.session) is Ownership.OURS:

@@ -1,0 +1,114 @@
+"""Gates on the real cluster: drills run as Jobs against nobody's account, and new risk waits for what they show."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.clients.exchange import Exchange
+from ops.clients.kubectl import ROOT, Kubectl
+from ops.clients.session import Session, wait_for
+from ops.judging.history import ours
+from session_operator.domain.requests import JobRequest, write_job_request
+from session_operator.proofs import RunKind
+from tests.cluster.conftest import new_account
+from tests.cluster.desks import Desk
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+SAMPLE = ROOT / "configs" / "samples" / "index-intraday.yaml"
+# The shortest of the three: about two minutes.
+DRILL = "exchange-band-jump"
+GATES = {"drills": [DRILL], "drillMaxAgeTradingDays": 30}
+
+
+@contextmanager
+def gated(stand: Kubectl, exchange: Exchange) -> Iterator[Desk]:
+    """A session in mode Live whose gate asks for one drill; gone afterwards."""
+    account = new_account()
+    name = f"gates-{account.lower()}"
+    manifest = yaml.safe_load(SAMPLE.read_text())
+    manifest["metadata"]["name"] = name
+    manifest["spec"]["account"]["id"] = account
+    manifest["spec"]["gates"] = GATES
+    stand.apply(yaml.safe_dump(manifest))
+    desk = Desk(Session(stand, name), account, exchange)
+    try:
+        yield desk
+    finally:
+        stand.run("delete", "tradingsession", name, "--wait=true", "--timeout=60s", seconds=70)
+        wait_for("the pods to be gone", lambda: desk.session.pods() + desk.session.job_pods("drill") == [] or None, 90)
+
+
+def wait_for_gate(desk: Desk, status: str, reason: str, seconds: float) -> dict[str, Any]:
+    """Wait until GatesPassed says so."""
+
+    def look() -> dict[str, Any] | None:
+        found = desk.session.condition("GatesPassed")
+        if (found.get("status"), found.get("reason")) == (status, reason):
+            return found
+        raise ValueError(str(found))
+
+    return wait_for(f"GatesPassed {status} {reason}", look, seconds)
+
+
+def reasons(desk: Desk) -> set[str]:
+    """The reasons of the session's events."""
+    selector = f"involvedObject.name={desk.session.name},involvedObject.kind=TradingSession"
+    events = desk.session.kubectl.json("get", "events", "--field-selector", selector)["items"]
+    return {event["reason"] for event in events}
+
+
+def ask_again(desk: Desk) -> None:
+    """As `kubectl tsn drill` does."""
+    request = JobRequest(f"test-{time.time_ns()}", RunKind.DRILL, by="the test")
+    annotation = {"tradeops.dev/job-request": write_job_request(request)}
+    patch = json.dumps({"metadata": {"annotations": annotation}})
+    desk.session.kubectl.run("patch", "tradingsession", desk.session.name, "--type", "merge", "-p", patch)
+
+
+def test_new_risk_waits_for_a_drill_that_runs_in_the_cluster(stand: Kubectl, exchange: Exchange) -> None:
+    """Not allowed while it runs, nor when its pod is killed; asked for again it passes, and only then there are orders."""
+    with gated(stand, exchange) as desk:
+        closed = wait_for_gate(desk, "False", "Proving", 120)
+        assert f"drill {DRILL} has not passed within 30 trading days (it runs now)" in closed["message"]
+        assert desk.session.condition("LiveAllowed")["reason"] == "GatesNotPassed"
+        (pod,) = wait_for("the drill's pod", lambda: running(desk) or None, 60)
+        mounts = pod["spec"]["containers"][0]["volumeMounts"]
+        assert not [each for each in mounts if "serviceaccount" in each["mountPath"]]
+
+        stand.run("delete", "pod", pod["metadata"]["name"], "--wait=false")
+        broken = wait_for_gate(desk, "False", "NotPassed", 180)
+        (drill,) = desk.session.status()["drills"]
+        assert drill["verdict"] == "Error"
+        assert drill["reason"] in broken["message"]
+        assert desk.session.status()["runs"] == []
+        wait_for("a leader in PAPER", lambda: desk.session.leads(states=("PAPER",)), 60)
+        assert desk.session.condition("LiveAllowed")["status"] == "False"
+
+        ask_again(desk)
+        wait_for_gate(desk, "False", "Proving", 30)
+        assert list(ours(desk.log)) == []
+        wait_for_gate(desk, "True", "Passed", 420)
+        (drill,) = desk.session.status()["drills"]
+        judged = desk.session.status()["gates"]["configHash"]
+        assert (drill["name"], drill["verdict"], drill["configHash"]) == (DRILL, "Passed", judged)
+        desk.leader(seconds=60)
+        assert desk.session.condition("LiveAllowed")["status"] == "True"
+        told = {"DrillStarted", "DrillError", "DrillPassed", "GatesPassed", "LiveForbidden", "LiveAllowedAgain"}
+        assert told <= reasons(desk)
+
+        # The status is the record: what Kubernetes removes is not run again.
+        stand.run("delete", "job", drill["job"], "--wait=true")
+        assert desk.session.status()["drills"] == [drill]
+        assert desk.session.condition("LiveAllowed")["status"] == "True"
+        desk.judge()
+
+
+def running(desk: Desk) -> list[dict[str, Any]]:
+    """The drill's pods that run."""
+    return [pod for pod in desk.session.job_pods("drill") if pod["status"].get("phase") == "Running"]
