@@ -65,7 +65,11 @@ def set_broker(**parts: Any) -> Edit:
 
 
 BAD: dict[str, tuple[Edit, str]] = {
-    "an unknown field": (set_spec(gates={}), 'unknown field "spec.gates"'),
+    "an unknown field": (set_spec(gate={}), 'unknown field "spec.gate"'),
+    "a burn-in of days that nobody seals": (set_spec(gates={"burnInDays": 3}), "gates.burnInDays needs postClose"),
+    "a drill that nobody knows": (set_spec(gates={"drills": ["hope"]}), 'Unsupported value: "hope"'),
+    "a drill twice": (set_spec(gates={"drills": ["dual-runner"] * 2}), "name each drill once"),
+    "a retention in words": (set_spec(postClose={"retention": "a month"}), "postClose.retention"),
     "a lease too short": (set_lease(durationSeconds=12), "found durationSeconds 12, renewDeadlineSeconds 8"),
     "a deadline too short": (set_lease(renewDeadlineSeconds=2), "1.2 times retryPeriodSeconds"),
     "an unknown mode": (

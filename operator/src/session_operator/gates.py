@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from session_operator.rules import Part
+from session_operator.rules import Part, Rule
 
 
 class DrillName(StrEnum):
@@ -17,6 +17,15 @@ class DrillName(StrEnum):
 
 class Gates(Part):
     """What must be satisfied before new risk is taken in mode Live."""
+
+    rules = (
+        Rule(
+            "self.drills.all(one, self.drills.exists_one(other, other == one))",
+            "gates.drills must name each drill once",
+            lambda it: len(set(it.drills)) == len(it.drills),
+            path=".drills",
+        ),
+    )
 
     burn_in_days: int = Field(
         default=0,
@@ -35,7 +44,7 @@ class Gates(Part):
             "drillMaxAgeTradingDays. The operator runs each as a Job before the market opens."
         ),
         json_schema_extra={
-            "x-kubernetes-list-type": "set",
+            "x-kubernetes-list-type": "atomic",
             "items": {
                 "type": "string",
                 "enum": [each.value for each in DrillName],

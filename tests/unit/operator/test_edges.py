@@ -186,6 +186,39 @@ def test_the_plugin_shows_what_goes_on() -> None:
         assert words in text
 
 
+PROOFS: dict[str, Any] = {
+    "gates": {"configHash": "a" * 64, "missing": ["drill dual-runner failed on 2026-11-23: an order twice"]},
+    "drills": [
+        {
+            "name": "dual-runner",
+            "configHash": "a" * 64,
+            "verdict": "Failed",
+            "tradingDate": "2026-11-23",
+            "seconds": 130,
+        }
+        | {"reason": "an order twice"},
+        {"name": "dual-runner", "configHash": "b" * 64, "verdict": "Passed", "tradingDate": "2026-11-20"},
+    ],
+    "runs": [{"job": "index-drill-1", "kind": "Drill", "name": "exchange-band-jump", "tradingDate": "2026-11-23"}],
+    "burnIn": {"cleanDays": 2, "earnedDays": 2, "days": [{"date": "2026-11-20", "judgement": "Clean"}]},
+    "postClose": {"date": "2026-11-20", "verdict": "Passed", "archive": "index/2026-11-20", "claim": "desk-archive"},
+}
+
+
+def test_the_plugin_shows_what_was_proved() -> None:
+    """Gates, the drills of the limits that are judged, what runs, burn-in and the sealed day."""
+    proofs = {**PROOFS, "runs": [{**PROOFS["runs"][0], "since": "now", "configHash": "a" * 64}]}
+    text = " ".join(shown(session_body(status={**STATUS, **proofs})).split())
+    assert "gates closed drill dual-runner failed on 2026-11-23: an order twice" in text
+    assert "drill dual-runner Failed 2026-11-23, 130 s: an order twice" in text
+    assert "2026-11-20, 0 s" not in text
+    assert (
+        "drill exchange-band-jump runs 2026-11-23, configuration aaaaaaaaaa, Job index-drill-1, due since now" in text
+    )
+    assert "burn-in 2 clean last 2026-11-20, clean; 2 earned" in text
+    assert "post-close Passed 2026-11-20: index/2026-11-20 on desk-archive" in text
+
+
 ROLLOUT = {
     "revision": "0123456789",
     "phase": "Paused",
