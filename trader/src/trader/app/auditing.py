@@ -134,7 +134,7 @@ class LiveTrail:
         """Note what is new risk now and was none, or another's, before."""
         snapshot = self._look()
         view = snapshot.view if snapshot is not None else None
-        if snapshot is None or view is None or view.trading_state is not TradingState.LIVE:
+        if snapshot is None or view is None or snapshot.trading_state is not TradingState.LIVE:  # on paper it is PAPER
             self._noted = ()
             return
         permission = self._by()

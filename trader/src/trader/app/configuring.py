@@ -138,6 +138,7 @@ def _report(process: TraderProcess) -> dict[str, Any]:
         "pod": process.name,
         "isLeader": snapshot is not None and snapshot.is_leader,
         "epoch": epoch,
+        "onPaper": snapshot is not None and snapshot.on_paper,
         "config": {
             "inForce": view.config_hash if view is not None else process.begins_with,
             "waiting": view.config_waiting if view is not None else "",

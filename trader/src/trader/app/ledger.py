@@ -64,6 +64,7 @@ class Ledger:
         self._kills: dict[str, list[float]] = {}
         self._date = ""
         self._phase = ""
+        self._is_on_paper = False
 
     # --- what the engine tells ---
 
@@ -82,16 +83,17 @@ class Ledger:
 
     def flattened(self, seconds: float) -> None:
         """A kill reached flat."""
-        self._kills.setdefault(self._date, []).append(seconds)
+        if not self._is_on_paper:
+            self._kills.setdefault(self._date, []).append(seconds)
 
     # --- what is seen ---
 
     def look(self, snapshot: Snapshot, session: Session, now: MachineTime, market_time: MarketTime) -> None:
         """Look at what is now."""
-        self._date = session.trading_date
+        self._date, self._is_on_paper = session.trading_date, snapshot.on_paper
         self._phase = session.phase.value
         view = snapshot.view
-        if view is None or not snapshot.is_leader:
+        if view is None or not snapshot.is_leader or snapshot.on_paper:  # what is shown on paper earns no limit
             self._figures, self._last, self._orphaned_at = None, None, None
             return
         key = (view.config_hash, snapshot.epoch, self.run)

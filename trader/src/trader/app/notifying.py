@@ -8,7 +8,7 @@ with a line in the log.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
@@ -69,7 +69,7 @@ def news(before: Picture | None, after: Picture) -> tuple[Notice, ...]:
             notices.extend(_of_view(then.view, now.view))
     if before is not None:
         notices.extend(_of_gates(before, after))
-    return tuple(notices)
+    return tuple(replace(each, title=f"on paper: {each.title}") for each in notices) if now.on_paper else tuple(notices)
 
 
 def _of_kill(before: Picture | None, after: Picture) -> Sequence[Notice]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,18 +20,29 @@ from trader.app.auditing import Audit, HeardWatch, LiveTrail
 from trader.app.checks import TOKEN_LINE, code_digest
 from trader.app.collecting import collect_at_rest
 from trader.app.documents import ConfigInvalid
+from trader.app.footing import DeskWatch, Footing
 from trader.app.housekeeping import keep_house
 from trader.app.login import Login, TokenKeeper
 from trader.app.notifying import Notifier, Picture, watch
 from trader.app.observing import time_flattening
 from trader.app.sharing import Sharing
 from trader.app.telemetry import TraderTelemetry
-from trader.app.wiring import Assembled, Doors, Plan, Unready, assemble, is_logged_in_by_a_person
+from trader.app.wiring import (
+    Assembled,
+    Carried,
+    Chosen,
+    Doors,
+    Plan,
+    Unready,
+    assemble,
+    is_logged_in_by_a_person,
+    open_stores,
+)
 from trader.domain.calendars import Phase
 from trader.domain.state import EngineState
 from trader.domain.values import KillReason, MarketTime
 from trader.engine.emergency import EmergencyJournal
-from trader.engine.ports import KillRow, Permission
+from trader.engine.ports import KillRow, Permission, StoreAway
 from trader.engine.session import TradingEngine
 from trader.engine.settings import Ending, Snapshot
 
@@ -79,6 +90,10 @@ class TraderProcess:
         self._doors = doors
         self._heard: HeardWatch | None = None
         self._trail = LiveTrail(Audit(self), self.name, self.snapshot, self._permission)
+        self._desk: DeskWatch | None = None
+        self._footing: Footing | None = None
+        """None where nothing is traded on paper."""
+        self._carried = Carried()
         self._patient = patient
         self._stopping = asyncio.Event()
         self._turned_at = machine_time()
@@ -91,9 +106,10 @@ class TraderProcess:
     @property
     def begins_with(self) -> str:
         """Hash of the configuration that the next leadership of this process would begin with."""
-        return (
-            self.engine.begins_with.config_hash if self.engine is not None else self.chosen.settings.session.config.hash
-        )
+        carried = self._carried.begins_with
+        if self.engine is not None:
+            return self.engine.begins_with.config_hash
+        return carried.config_hash if carried is not None else self.chosen.settings.session.config.hash
 
     @property
     def name(self) -> str:
@@ -134,55 +150,82 @@ class TraderProcess:
 
     async def _run(self) -> None:
         try:
-            async with contextlib.AsyncExitStack() as closing:
-                self.assembled = await self._assemble(closing)
-                if self.assembled is None:
-                    self.ending = Ending.STOPPED
-                    return
-                engine, clock = self.assembled.engine, self.assembled.clock
-                notifier = Notifier(
-                    AppriseDesk(self.chosen.settings.notifications / "urls"),
-                    self.chosen.settings.session.session.name,
-                    time.monotonic,
-                )
-                beside = {
-                    asyncio.create_task(collect_at_rest(), name="collector"),
-                    asyncio.create_task(time_flattening(engine.snapshot, clock, self.telemetry), name="flattening"),
-                    asyncio.create_task(
-                        keep_house(engine, self.assembled.store, self.chosen.account), name="housekeeping"
-                    ),
-                    asyncio.create_task(self._trail.follow(), name="live-trail"),
-                    asyncio.create_task(watch(self._picture, notifier.tell), name="desk-watch"),
-                    asyncio.create_task(notifier.run(), name="desk"),
-                    asyncio.create_task(
-                        self.telemetry.ledger.keep(engine.snapshot, self.chosen.calendar, clock), name="ledger"
-                    ),
-                    asyncio.create_task(self._sharing.run(lambda: engine.is_leader, self.state), name="sharing"),
-                }
-                try:
-                    self.ending = await engine.run()
-                finally:
-                    for task in beside:
-                        task.cancel()
-                    await asyncio.wait(beside)
+            while await self._live():
+                pass
         except (ConfigInvalid, Unready) as error:
             self.failure = error
         except Exception as error:  # the top frame: nothing above would say it
             self.telemetry.failed("process", error)
             self.ending = Ending.FAILED
         finally:
+            if self._desk is not None:
+                self._desk.close()
             self.ended.set()
+
+    async def _live(self) -> bool:
+        """One engine from its first task to its last; True when another one, on the other footing, shall follow."""
+        async with contextlib.AsyncExitStack() as closing:
+            self.assembled = assembled = await self._assemble(closing)
+            if assembled is None:
+                self.ending = Ending.STOPPED
+                return False
+            changing = asyncio.create_task(self._change(assembled), name="footing")
+            beside = {asyncio.create_task(work, name=name) for name, work in self._beside(assembled).items()}
+            try:
+                self.ending = await assembled.engine.run()
+            finally:
+                is_changing = changing.done() and not self._stopping.is_set()
+                for task in (changing, *beside):
+                    task.cancel()
+                await asyncio.wait({changing, *beside})
+            if not changing.cancelled() and (error := changing.exception()) is not None:
+                raise error
+            if not is_changing or self.ending is not Ending.STOPPED:
+                return False
+            self._carried = Carried(
+                assembled.engine.begins_with, self._carried.is_promoted or assembled.engine.is_promoted
+            )
+            self.message, self.assembled = "changing between the account and paper", None
+            self._turned_at = machine_time()
+        return True
+
+    def _beside(self, assembled: Assembled) -> dict[str, Coroutine[Any, Any, None]]:
+        """What runs as long as an engine does, by name."""
+        engine, clock, settings = assembled.engine, assembled.clock, self.chosen.settings
+        notifier = Notifier(AppriseDesk(settings.notifications / "urls"), settings.session.session.name, time.monotonic)
+        return {
+            "collector": collect_at_rest(),
+            "flattening": time_flattening(engine.snapshot, clock, self.telemetry),
+            "housekeeping": keep_house(engine, assembled.store, self.chosen.account),
+            "live-trail": self._trail.follow(),
+            "desk-watch": watch(self._picture, notifier.tell),
+            "desk": notifier.run(),
+            "ledger": self.telemetry.ledger.keep(engine.snapshot, self.chosen.calendar, clock),
+            "sharing": self._sharing.run(lambda: engine.is_leader, self.state),
+        }
+
+    async def _change(self, assembled: Assembled) -> None:
+        """Stop this engine when the other footing is due."""
+        if self._footing is None:
+            await asyncio.Event().wait()
+            return
+        why = await self._footing.until_it_changes(assembled.engine.snapshot, on_paper=assembled.on_paper)
+        log.warning("footing_changes", on_paper=not assembled.on_paper, reason=why)
+        assembled.engine.stop()
 
     async def _assemble(self, closing: contextlib.AsyncExitStack) -> Assembled | None:
         """Try until it works; None when asked to stop before."""
         doors = self._doors()
-        if doors.watch is not None:
+        if self._heard is None and doors.watch is not None:
             self._heard = HeardWatch(doors.watch)
-            doors = replace(doors, watch=self._heard)
+            if self.chosen.paper is not None:
+                self._desk = DeskWatch(self._heard)
+                self._desk.start()
+        doors = replace(doors, watch=self._heard)
         while not self._stopping.is_set():
             async with contextlib.AsyncExitStack() as attempt:
                 try:
-                    assembled = await assemble(self.chosen, doors, self.telemetry, self._sharing, attempt)
+                    assembled = await self._assemble_once(doors, attempt)
                 except Unready as unready:
                     if not self._patient:
                         raise
@@ -197,6 +240,20 @@ class TraderProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
         return None
+
+    async def _assemble_once(self, doors: Doors, closing: contextlib.AsyncExitStack) -> Assembled:
+        stores = await open_stores(self.chosen, closing)
+        chosen = Chosen(self.chosen, stores, self._carried)
+        if self._desk is not None:
+            self._footing = Footing(self.chosen, stores, self._desk)
+            try:
+                on_paper = await self._footing.choose()
+            except StoreAway as away:
+                raise Unready(f"the database does not answer: {away}") from away
+            may_lead = self._footing.may_lead_on_paper if on_paper else None
+            chosen = replace(chosen, on_paper=on_paper, may_lead=may_lead)
+            doors = replace(doors, watch=self._desk.for_engine(on_paper=on_paper))
+        return await assemble(chosen, doors, self.telemetry, self._sharing, closing)
 
     def _picture(self) -> Picture | None:
         assembled = self.assembled
@@ -217,7 +274,7 @@ class TraderProcess:
         return self._heard.permission if self._heard is not None else Permission()
 
     def _token_stored(self, token: Token) -> None:
-        if self.assembled is not None:
+        if self.assembled is not None and self.assembled.session is not None:
             self.assembled.session.accept(token)
 
     def _seen(self, leader_state: dict[str, Any]) -> None:

@@ -55,6 +55,13 @@ class Egress(Part):
     """An HTTP proxy for all that goes to the broker, and for the check."""
 
 
+class PaperAddress(Part):
+    """A kitesim that mirrors the market of the account's broker."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")]
+    stream_url: Annotated[str, Field(pattern=r"^wss?://[^/]+/?$", alias="streamURL")]
+
+
 class BrokerAddress(Part):
     """Kite itself, or a simulator that speaks its protocols."""
 
@@ -66,6 +73,8 @@ class BrokerAddress(Part):
     token_command: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(default=None, alias="tokenCommand")
     """A program that prints the access token, instead of the mounted file."""
     egress: Egress | None = None
+    paper: PaperAddress | None = None
+    """Where orders go on paper. A simulator without it has a second account for that; at Kite nothing is traded on paper then."""
 
     @property
     def proxy(self) -> str | None:

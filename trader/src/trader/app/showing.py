@@ -24,13 +24,14 @@ def state(shown: Shown, snapshot: Snapshot | None) -> dict[str, Any]:
     """The JSON object; a standby shows who it is and that it holds no picture."""
     view = snapshot.view if snapshot is not None else None
     kill = snapshot.kill if snapshot is not None else None
-    message = shown.message or (view.message if view is not None else "") or (snapshot.message if snapshot else "")
+    message = shown.message or (snapshot.view_message or snapshot.message if snapshot is not None else "")
     return {
         "session": shown.session,
         "pod": shown.pod,
         "isLeader": snapshot is not None and snapshot.is_leader,
         "epoch": snapshot.epoch if snapshot is not None else 0,
-        "tradingState": (view.trading_state if view is not None else TradingState.PAPER).value,
+        "tradingState": (snapshot.trading_state if snapshot is not None else TradingState.PAPER).value,
+        "onPaper": snapshot is not None and snapshot.on_paper,
         "config": view.config_hash if view is not None else shown.config_hash,
         "marketTime": shown.market_time,
         "kill": None

@@ -17,7 +17,6 @@ from prometheus_client.registry import Collector
 
 from trader.app.ledger import Ledger
 from trader.domain.values import SECOND, Epoch, GuardCode, KillReason, MachineTime, Standing, TradingState
-from trader.domain.views import StateView
 from trader.engine.settings import Snapshot
 
 log = structlog.get_logger(__name__)
@@ -121,6 +120,7 @@ class TraderTelemetry:
         self._gap = Histogram(
             "trader_stream_gap_seconds", "Time between two frames of the stream.", buckets=_GAPS, registry=registry
         )
+        self._at_scrape: _AtScrape | None = None
         self._failures = Counter("trader_failures", "Tasks that ended with an unexpected error.", registry=registry)
         self._touch()
 
@@ -141,8 +141,11 @@ class TraderTelemetry:
                 self._outcomes.labels(operation, outcome)
 
     def attach(self, sources: Sources) -> None:
-        """Read these at each scrape."""
-        self.registry.register(_AtScrape(sources))
+        """Read these at each scrape, and no others any more."""
+        if self._at_scrape is not None:
+            self.registry.unregister(self._at_scrape)
+        self._at_scrape = _AtScrape(sources)
+        self.registry.register(self._at_scrape)
 
     def page(self) -> bytes:
         """What `/metrics` answers."""
@@ -250,7 +253,10 @@ class _AtScrape(Collector):
         for kind, seconds in _WINDOWS.items():
             depth.add_metric([kind], self._sources.throttled(seconds))
         yield depth
-        yield from _of_view(snapshot.view)
+        yield _gauge(
+            "trader_on_paper", "1 while it trades on paper: none of its figures is money.", int(snapshot.on_paper)
+        )
+        yield from _of_view(snapshot)
 
     def _heartbeats(self) -> Iterable[Metric]:
         now = self._sources.machine_time()
@@ -272,11 +278,12 @@ class _AtScrape(Collector):
             )
 
 
-def _of_view(view: StateView | None) -> Iterable[Metric]:
+def _of_view(snapshot: Snapshot) -> Iterable[Metric]:
     """What the domain's picture says; only of a leader, for a standby holds none."""
+    view = snapshot.view
     states = GaugeMetricFamily("trader_state", "1 for the trading state that holds.", labels=["state"])
     for state in TradingState:
-        states.add_metric([state.value.lower()], int(view is not None and view.trading_state is state))
+        states.add_metric([state.value.lower()], int(view is not None and snapshot.trading_state is state))
     yield states
     if view is None:
         return

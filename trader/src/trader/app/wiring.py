@@ -6,8 +6,8 @@ missing, and whoever called decides to wait or to give up. What is wrong for goo
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,7 @@ from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import SystemClock
 from trader.app.checks import Images, make_checks
 from trader.app.observing import ObservedFeed
+from trader.app.paper import GuardedLink, PaperExchange, paper_exchange
 from trader.app.preflight import ListedPreflight
 from trader.app.profiles import risk_profile
 from trader.app.settings import BrokerAddress, Settings
@@ -42,6 +43,7 @@ from trader.app.strategies import build_strategies
 from trader.app.tables import calendar, charge_table, freeze_table
 from trader.app.telemetry import Sources, TraderTelemetry
 from trader.domain.calendars import Calendar
+from trader.domain.profiles import Config
 from trader.domain.state import EngineSettings as DomainSettings
 from trader.domain.state import EngineState, ForeignPolicy
 from trader.domain.values import AccountId
@@ -81,10 +83,55 @@ class Plan:
     settings: Settings
     domain: DomainSettings
     calendar: Calendar
+    paper: PaperExchange | None = None
+    """Where orders go on paper; None: nothing is traded on paper."""
 
     @property
     def account(self) -> AccountId:
+        """Whose Lease, epoch and kills these are, whatever is traded on."""
         return self.domain.account
+
+    def domain_of(self, *, on_paper: bool) -> DomainSettings:
+        """The account that orders and journal are of; on paper it is another one, so that no intent is both."""
+        if not on_paper:
+            return self.domain
+        assert self.paper is not None, "on paper only where there is an exchange for it"
+        return replace(self.domain, account=self.paper.account)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The account's database, as it is seen trading for real and on paper: two journals, one epoch, one kill."""
+
+    real: SqlStore
+    paper: SqlStore | None
+
+    def of(self, *, on_paper: bool) -> SqlStore:
+        """The one whose journal is meant."""
+        if not on_paper:
+            return self.real
+        assert self.paper is not None, "on paper only where there is an exchange for it"
+        return self.paper
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What an engine takes over from the one before it in the same process."""
+
+    begins_with: Config | None = None
+    is_promoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What one engine is made for."""
+
+    plan: Plan
+    stores: Stores
+    carried: Carried
+    on_paper: bool = False
+    may_lead: Callable[[], Awaitable[None]] | None = None
+    """Asked when the Lease is won, before the exchange is: raises `Outcome` when this engine must not lead now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +142,9 @@ class Assembled:
     clock: KitesimClock | SystemClock
     store: SqlStore
     preflight: ListedPreflight
-    session: Session
+    session: Session | None
+    """Whose token a person's login renews; None where no person's token has any business: an account on paper."""
+    on_paper: bool = False
 
 
 def plan(settings: Settings) -> Plan:
@@ -114,7 +163,7 @@ def plan(settings: Settings) -> Plan:
         foreign=ForeignPolicy(session.account.foreign),
         charges=charge_table(),
     )
-    return Plan(settings, domain, trading_hours)
+    return Plan(settings, domain, trading_hours, paper_exchange(settings) if settings.in_cluster else None)
 
 
 def make_telemetry(settings: Settings) -> TraderTelemetry:
@@ -125,32 +174,33 @@ def make_telemetry(settings: Settings) -> TraderTelemetry:
 
 
 async def assemble(
-    chosen: Plan, doors: Doors, telemetry: TraderTelemetry, sharing: Sharing, closing: contextlib.AsyncExitStack
+    chosen: Chosen, doors: Doors, telemetry: TraderTelemetry, sharing: Sharing, closing: contextlib.AsyncExitStack
 ) -> Assembled:
     """Connect everything; what was opened is closed by `closing`, whatever happens.
 
     Raises:
         Unready: something outside is missing.
-        ConfigInvalid: the database's address is none.
     """
-    settings = chosen.settings
-    store = await _store(settings, chosen.account, closing)
+    settings = chosen.plan.settings
+    store = chosen.stores.of(on_paper=chosen.on_paper)
     clock = _clock(settings)
     gate = OrderGate(clock.machine_time)
-    session = Session(token_source(settings.session.broker, settings.session.account.id, settings.credentials))
     address = settings.session.broker
-    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=address.url, proxy=address.proxy)
+    is_person_s = is_logged_in_by_a_person(settings) and not chosen.on_paper
+    session = Session(_source(chosen))
+    proxy = None if chosen.on_paper else address.proxy
+    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=_order_root(chosen), proxy=proxy)
     closing.callback(broker.close)
     link = KiteLink(broker, clock if isinstance(clock, KitesimClock) else None)
     closing.push_async_callback(link.close)
     if not settings.in_cluster:  # nobody stands by: whatever is wrong at the broker is said before the engine starts
-        await _prove(link, broker, may_come=is_logged_in_by_a_person(settings))
-    if is_logged_in_by_a_person(settings):
+        await _prove(link, broker, may_come=is_person_s)
+    if is_person_s:
         _beside(closing, _follow_secret(session), "secret")
     budget = _order_budget(chosen, clock)
     closing.push_async_callback(budget.close)
     _beside(closing, budget.follow(), "order-budget")
-    stream = KiteStream(session, clock, address.stream_url or KITE_STREAM, proxy=address.proxy)
+    stream = KiteStream(session, clock, address.stream_url or KITE_STREAM, proxy=proxy)
     feed = ObservedFeed(stream, clock, telemetry)
     preflight = ListedPreflight(
         make_checks(
@@ -160,12 +210,12 @@ async def assemble(
             clock=clock,
             clock_age=(lambda: clock.age_seconds) if isinstance(clock, KitesimClock) else lambda: 0.0,
             sharing=sharing,
-            charges=chosen.domain.charges,
+            charges=chosen.plan.domain.charges,
             images=doors.images,
         )
     )
     engine = TradingEngine(
-        _engine_settings(settings, doors.live),
+        _engine_settings(chosen, doors.live),
         EnginePorts(
             clock=clock,
             gate=gate,
@@ -176,16 +226,16 @@ async def assemble(
             telemetry=telemetry,
             watch=doors.watch,
             preflight=preflight,
-            link=link,
+            link=link if chosen.may_lead is None else GuardedLink(link, chosen.may_lead),
         ),
-        trading_domain(chosen.domain),
+        trading_domain(chosen.plan.domain_of(on_paper=chosen.on_paper)),
         end_process=doors.end_process,
     )
     telemetry.attach(
         Sources(
             snapshot=engine.snapshot,
             machine_time=clock.machine_time,
-            market_open=lambda: chosen.calendar.session_at(clock.market_time()).phase.is_continuous,
+            market_open=lambda: chosen.plan.calendar.session_at(clock.market_time()).phase.is_continuous,
             ticked_at=lambda: feed.ticked_at,
             stream_at=lambda: feed.stream_at,
             reconnects=lambda: max(0, stream.connections - 1),
@@ -194,21 +244,45 @@ async def assemble(
             exchange=settings.session.calendar.exchange,
         )
     )
-    return Assembled(engine, clock, store, preflight, session)
+    return Assembled(engine, clock, store, preflight, session if is_person_s else None, chosen.on_paper)
 
 
-def _engine_settings(settings: Settings, live: bool) -> EngineSettings:
+def _engine_settings(chosen: Chosen, live: bool) -> EngineSettings:
+    settings, carried = chosen.plan.settings, chosen.carried
+    files = settings.session.config
+    begins = carried.begins_with or Config(files.hash, files.stage, risk_profile(settings.profile))
     return EngineSettings(
-        account=AccountId(settings.session.account.id),
+        account=chosen.plan.account,
         identity=new_identity(settings.pod.name, settings.pod.uid),
         lease=settings.session.lease.times(),
-        profile=risk_profile(settings.profile),
-        config_hash=settings.session.config.hash,
-        stage=settings.session.config.stage,
-        awaits_promotion=settings.awaits_promotion,
+        profile=begins.profile,
+        config_hash=begins.config_hash,
+        stage=begins.stage,
+        # A stage earns its limits with real orders; on paper there is nothing to lose in trying them.
+        awaits_promotion=settings.awaits_promotion and not carried.is_promoted and not chosen.on_paper,
         emergency_directory=settings.emergency_directory,
         live=live,
+        on_paper=chosen.on_paper,
     )
+
+
+def _order_root(chosen: Chosen) -> str | None:
+    """Where order requests go, None for Kite itself; on paper never there, and never under the account's own name."""
+    if not chosen.on_paper:
+        return chosen.plan.settings.session.broker.url
+    paper = chosen.plan.paper
+    assert paper is not None, "on paper only where there is an exchange for it"
+    paper.check(chosen.plan.account)
+    return paper.url
+
+
+def _source(chosen: Chosen) -> TokenSource:
+    """Whose token it is; a paper account logs itself in, and no token of a person ever reaches it."""
+    settings, paper = chosen.plan.settings, chosen.plan.paper
+    if not chosen.on_paper:
+        return token_source(settings.session.broker, settings.session.account.id, settings.credentials)
+    assert paper is not None, "on paper only where there is an exchange for it"
+    return KitesimLogin(paper.url, paper.account, settings.credentials / "control_token")
 
 
 def is_logged_in_by_a_person(settings: Settings) -> bool:
@@ -231,23 +305,28 @@ def token_source(broker: BrokerAddress, account: str, credentials: Path) -> Toke
     return KitesimLogin(broker.url, account, credentials / "control_token")
 
 
-def _order_budget(chosen: Plan, clock: Clock) -> OrderBudget:
+def _order_budget(chosen: Chosen, clock: Clock) -> OrderBudget:
     """The account's budget, shared through Redis where there is one."""
-    file, url = chosen.settings.redis / "url", None
+    file, url = chosen.plan.settings.redis / "url", None
     if file.exists():
         url = _read_url(file)
 
     def trading_date() -> str:
-        return chosen.calendar.session_at(clock.market_time()).trading_date
+        return chosen.plan.calendar.session_at(clock.market_time()).trading_date
 
     try:
-        return OrderBudget(url, chosen.account, trading_date)
+        return OrderBudget(url, chosen.plan.domain_of(on_paper=chosen.on_paper).account, trading_date)
     except ValueError as error:
         raise Unready(f"the Redis URL in {file} cannot be used: {error}") from error
 
 
-async def _store(settings: Settings, account: AccountId, closing: contextlib.AsyncExitStack) -> SqlStore:
-    """A database at the newest schema."""
+async def open_stores(chosen: Plan, closing: contextlib.AsyncExitStack) -> Stores:
+    """The database at the newest schema; closed by `closing`.
+
+    Raises:
+        Unready: it does not answer, or nobody said where it is.
+    """
+    settings = chosen.settings
     file = settings.database / "url"
     url, source = (settings.database_url, "") if settings.database_url else (_read_url(file), f" of {file}")
     try:
@@ -256,9 +335,13 @@ async def _store(settings: Settings, account: AccountId, closing: contextlib.Asy
         raise Unready(f"the database URL{source} cannot be used: {error}") from error
     except StoreAway as away:
         raise Unready(f"the database{source} does not answer: {away}") from away
-    store = SqlStore(url, account)
-    closing.callback(store.close)
-    return store
+    real = SqlStore(url, chosen.account)
+    closing.callback(real.close)
+    if chosen.paper is None:
+        return Stores(real, None)
+    paper = SqlStore(url, chosen.account, journal_of=chosen.paper.account)
+    closing.callback(paper.close)
+    return Stores(real, paper)
 
 
 def _read_url(path: Path) -> str:

@@ -34,8 +34,10 @@ class Batch:
 class EmergencyJournal:
     """Two files in a directory of its own. Blocking calls: the engine makes them in a thread."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, on_paper: bool = False) -> None:
+        """Batches made on paper have a file of their own; a kill is one for both."""
         self._directory = directory
+        self._batches = f"paper-{BATCHES}" if on_paper else BATCHES
         self._writing = threading.Lock()
 
     def write(self, batch: Batch) -> None:
@@ -45,7 +47,7 @@ class EmergencyJournal:
             OSError: it is not, so nothing of it may be done.
         """
         self._append(
-            BATCHES,
+            self._batches,
             {
                 "epoch": batch.epoch,
                 "batch": batch.number,
@@ -67,7 +69,7 @@ class EmergencyJournal:
                 tuple(decode_record(kind, payload) for kind, payload in line["records"]),
                 tuple(decode_order(kind, payload) for kind, payload in line["orders"]),
             )
-            for line in self._lines(BATCHES)
+            for line in self._lines(self._batches)
         )
 
     def kills(self) -> tuple[KillRow, ...]:
@@ -81,11 +83,11 @@ class EmergencyJournal:
 
     def clear_batches(self) -> None:
         """All of them stand in the database now."""
-        (self._directory / BATCHES).unlink(missing_ok=True)
+        (self._directory / self._batches).unlink(missing_ok=True)
 
     def set_batches_aside(self, epoch: Epoch) -> None:
         """Keep what a later leader has overtaken, for people, out of the way of the next adoption."""
-        path = self._directory / BATCHES
+        path = self._directory / self._batches
         if path.exists():
             path.rename(self._directory / f"overtaken-before-{epoch}.jsonl")
 

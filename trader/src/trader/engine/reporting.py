@@ -5,22 +5,25 @@ from collections.abc import Callable
 
 from trader.domain.values import Epoch, MarketTime, TradingState
 from trader.domain.views import StateView
+from trader.engine.settings import told_message, told_state
 
 PREFIX = "tradeops.dev/"
 
 
-def annotations(epoch: Epoch, view: StateView | None, wall_time: Callable[[MarketTime], int]) -> dict[str, str]:
+def annotations(
+    epoch: Epoch, view: StateView | None, wall_time: Callable[[MarketTime], int], *, on_paper: bool = False
+) -> dict[str, str]:
     """The Lease's annotations. Without a view (just won, not yet recovered) they say so, and nothing of the predecessor stays."""
     if view is None:
         return {f"{PREFIX}epoch": "", f"{PREFIX}trading-state": TradingState.RECOVERING.value, f"{PREFIX}report": ""}
     return {
         f"{PREFIX}epoch": str(epoch),
-        f"{PREFIX}trading-state": view.trading_state.value,
-        f"{PREFIX}report": json.dumps(report(view, wall_time)),
+        f"{PREFIX}trading-state": told_state(view, on_paper=on_paper).value,
+        f"{PREFIX}report": json.dumps(report(view, wall_time, on_paper=on_paper)),
     }
 
 
-def report(view: StateView, wall_time: Callable[[MarketTime], int]) -> dict[str, object]:
+def report(view: StateView, wall_time: Callable[[MarketTime], int], *, on_paper: bool = False) -> dict[str, object]:
     """The one JSON object that the operator mirrors into status; its times are people's (Unix ns), not the market's."""
     kill = view.kill
     return {
@@ -39,5 +42,6 @@ def report(view: StateView, wall_time: Callable[[MarketTime], int]) -> dict[str,
         "heatPaise": view.heat,
         "dayProfitPaise": view.day_profit,
         "netLiquidationPaise": view.net_liquidation,
-        "message": view.message,
+        "message": told_message(view, on_paper=on_paper),
+        "onPaper": on_paper,
     }

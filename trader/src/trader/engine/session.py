@@ -73,7 +73,7 @@ class TradingEngine(Generic[State]):
         self._domain = domain
         self._end_process = end_process
         self._start_thread = start_thread
-        self._emergency = EmergencyJournal(settings.emergency_directory)
+        self._emergency = EmergencyJournal(settings.emergency_directory, on_paper=settings.on_paper)
         self._desk = KillDesk(
             settings.account,
             self,
@@ -91,6 +91,8 @@ class TradingEngine(Generic[State]):
         self.begins_with = Config(settings.config_hash, settings.stage, settings.profile)
         """What the next leadership begins with: the files' configuration, or a later one that is stable now."""
         self._awaits_promotion = settings.awaits_promotion
+        self.is_promoted = False
+        """Whether the operator has spoken for a configuration in this engine's life."""
         self._epoch = Epoch(0)
         self._leadership: Leadership[State] | None = None
         self._questions = Questions(ports.clock, lambda: self._leadership)
@@ -148,7 +150,7 @@ class TradingEngine(Generic[State]):
 
     def promoted(self) -> None:
         """The operator has spoken for a configuration: new risk no longer waits for its word."""
-        self._awaits_promotion = False
+        self._awaits_promotion, self.is_promoted = False, True
         self._tell_mode()
 
     def snapshot(self) -> Snapshot:
@@ -163,6 +165,7 @@ class TradingEngine(Generic[State]):
             view=leadership.view if leadership is not None else None,
             kill=self._desk.standing,
             message="" if standing is Standing.LEADER else self._message,
+            on_paper=self._settings.on_paper,
         )
 
     @property
@@ -373,7 +376,7 @@ class TradingEngine(Generic[State]):
 
     def _annotations(self) -> dict[str, str]:
         view = self._leadership.view if self._leadership is not None else None
-        return annotations(self._epoch, view, self._ports.clock.wall_time)
+        return annotations(self._epoch, view, self._ports.clock.wall_time, on_paper=self._settings.on_paper)
 
     def _profile_applied(self) -> ProfileApplied:
         config = self.begins_with

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from trader.domain.profiles import RiskProfile
-from trader.domain.values import AccountId, Epoch, MachineTime, Standing
+from trader.domain.values import AccountId, Epoch, MachineTime, Standing, TradingState
 from trader.domain.views import StateView
 from trader.engine.gate import OrderGate
 from trader.engine.leading import Identity
@@ -43,6 +43,8 @@ class EngineSettings:
     """No configuration is stable yet: no new risk until the operator has spoken for one."""
     live: bool = False
     """What the desk wants until the session's watch says otherwise; by hand it is all there is."""
+    on_paper: bool = False
+    """The ports lead to a paper exchange. The engine does all as ever: it keeps its local batches apart, and says so."""
     stop_seconds: float = 5.0
     """The longest that a planned stop waits for calls in flight."""
 
@@ -78,6 +80,32 @@ class Snapshot:
     """The kill that stands, as far as this process knows."""
     message: str
     """What keeps the process from leading, in words; empty when nothing does."""
+    on_paper: bool = False
+    """None of it is money."""
+
+    @property
+    def trading_state(self) -> TradingState:
+        """As it is told to people: new risk on paper is PAPER, never LIVE."""
+        return told_state(self.view, on_paper=self.on_paper)
+
+    @property
+    def view_message(self) -> str:
+        """What keeps it from LIVE, in words."""
+        return told_message(self.view, on_paper=self.on_paper)
+
+
+def told_state(view: StateView | None, *, on_paper: bool) -> TradingState:
+    """The trading state that people are told; PAPER of a process that leads nothing."""
+    if view is None or (on_paper and view.trading_state is TradingState.LIVE):
+        return TradingState.PAPER
+    return view.trading_state
+
+
+def told_message(view: StateView | None, *, on_paper: bool) -> str:
+    """What keeps it from LIVE."""
+    if view is None or not on_paper:
+        return view.message if view is not None else ""
+    return f"on paper: {view.message}" if view.message else "trades on paper: no order reaches the account"
 
 
 class Ending(StrEnum):

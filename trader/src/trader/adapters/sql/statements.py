@@ -3,6 +3,8 @@
 `proof` locks the epoch's row in share mode: a successor's `take_epoch` waits for this statement, and this statement, having
 waited for a successor's, sees its epoch and writes nothing. It is one statement outside any transaction block, so that a
 client that freezes in the middle holds no lock.
+
+Proof and kill are the account's; intents, journal and outbox stand under `journal_of`, another name while it trades on paper.
 """
 
 from sqlalchemy import text
@@ -34,20 +36,20 @@ COMMIT = text(
       SELECT 1 FROM kills
       WHERE account = :account AND released_at IS NULL AND EXISTS (SELECT 1 FROM queue WHERE adds_risk)
     ), burned AS MATERIALIZED (
-      SELECT intent FROM intents JOIN entries USING (intent) WHERE account = :account AND epoch <> :epoch
+      SELECT intent FROM intents JOIN entries USING (intent) WHERE account = :journal_of AND epoch <> :epoch
     ), permitted AS MATERIALIZED (
       SELECT 1 FROM proof WHERE NOT EXISTS (SELECT 1 FROM standing) AND NOT EXISTS (SELECT 1 FROM burned)
     ), burning AS (
       INSERT INTO intents (account, intent, epoch)
-      SELECT CAST(:account AS text), intent, CAST(:epoch AS bigint) FROM permitted, entries
+      SELECT CAST(:journal_of AS text), intent, CAST(:epoch AS bigint) FROM permitted, entries
       ON CONFLICT DO NOTHING
     ), journalled AS (
       INSERT INTO journal (account, epoch, batch, position, kind, payload)
-      SELECT CAST(:account AS text), CAST(:epoch AS bigint), CAST(:batch AS bigint), position, kind, payload
+      SELECT CAST(:journal_of AS text), CAST(:epoch AS bigint), CAST(:batch AS bigint), position, kind, payload
       FROM permitted, json_to_recordset(CAST(:facts AS json)) AS fact (position integer, kind text, payload text)
     ), queued AS (
       INSERT INTO outbox (account, epoch, batch, position, operation, tag, intent, leg, attempt, adds_risk, payload, state)
-      SELECT CAST(:account AS text), CAST(:epoch AS bigint), CAST(:batch AS bigint), position,
+      SELECT CAST(:journal_of AS text), CAST(:epoch AS bigint), CAST(:batch AS bigint), position,
              operation, tag, intent, leg, attempt, adds_risk, payload, 'pending'
       FROM permitted, queue
     )

@@ -57,11 +57,16 @@ class _Commit:
 
 
 class SqlStore:
-    """The store of one account."""
+    """The store of one account: its epoch, kills and audit trail, and one of its journals."""
 
-    def __init__(self, url: str, account: AccountId) -> None:
-        """Connects on first use; `migrating.upgrade(url)` comes before."""
+    def __init__(self, url: str, account: AccountId, *, journal_of: AccountId | None = None) -> None:
+        """Connects on first use; `migrating.upgrade(url)` comes before.
+
+        `journal_of`: under whose name journal, outbox and burned intents stand; the account's own unless it trades on paper.
+        Leadership and kills stay the account's: one leader, and one kill, for both.
+        """
         self._account = account
+        self._journal_of = journal_of or account
         self._engine = make_engine(url)
         self._is_postgresql = self._engine.dialect.name == "postgresql"
         # On PostgreSQL the commit is one statement, and no transaction block is ever open around it.
@@ -114,7 +119,7 @@ class SqlStore:
 
     async def mark(self, tag: Tag, state: str) -> None:
         """Note what became of an outbox row."""
-        where = and_(outbox.c.account == self._account, outbox.c.tag == tag, outbox.c.operation == "PlaceOrder")
+        where = and_(outbox.c.account == self._journal_of, outbox.c.tag == tag, outbox.c.operation == "PlaceOrder")
 
         def work(connection: Connection) -> None:
             with connection.begin():
@@ -127,10 +132,10 @@ class SqlStore:
 
         def work(connection: Connection) -> list[Any]:
             place = tuple_(journal.c.epoch, journal.c.batch, journal.c.position)
-            mine = journal.c.account == account
+            mine = journal.c.account == self._kept_under(account)
             rows = select(journal.c.kind, journal.c.payload).where(mine)
             with connection.begin():
-                start = self._start(connection, account)
+                start = self._start(connection, self._kept_under(account))
                 if start is not None:
                     rows = rows.where(place >= start)
                 rows = rows.order_by(journal.c.epoch, journal.c.batch, journal.c.position)
@@ -143,7 +148,7 @@ class SqlStore:
         """The epoch and number of the newest batch in the journal; (0, 0) for an empty one."""
         newest = (
             select(journal.c.epoch, journal.c.batch)
-            .where(journal.c.account == account)
+            .where(journal.c.account == self._kept_under(account))
             .order_by(journal.c.epoch.desc(), journal.c.batch.desc())
             .limit(1)
         )
@@ -225,9 +230,14 @@ class SqlStore:
 
         def work(connection: Connection) -> int:
             with connection.begin():
-                return prune(connection, account, days, self._start(connection, account))
+                kept_under = self._kept_under(account)
+                return prune(connection, kept_under, days, self._start(connection, kept_under))
 
         return await self._others.run(work, PRUNE_SECONDS)
+
+    def _kept_under(self, account: AccountId) -> AccountId:
+        """The name that this account's journal has here."""
+        return self._journal_of if account == self._account else account
 
     # --- in the lane's thread ---
 
@@ -238,7 +248,7 @@ class SqlStore:
 
     def _commit_in_transaction(self, connection: Connection, commit: _Commit) -> None:
         with connection.begin():
-            where = and_(intents.c.account == self._account, intents.c.intent.in_(commit.entries))
+            where = and_(intents.c.account == self._journal_of, intents.c.intent.in_(commit.entries))
             rows = connection.execute(select(intents.c.intent, intents.c.epoch).where(where)) if commit.entries else ()
             known: dict[str, int] = {row.intent: row.epoch for row in rows}
             self._judge(
@@ -247,7 +257,7 @@ class SqlStore:
                 killed=commit.adds_risk and standing_row(connection, self._account) is not None,
                 burned=[intent for intent, epoch in known.items() if epoch != commit.epoch],
             )
-            key: dict[str, Any] = {"account": self._account, "epoch": commit.epoch}
+            key: dict[str, Any] = {"account": self._journal_of, "epoch": commit.epoch}
             place = {**key, "batch": commit.batch}
             self._insert(connection, intents, [{**key, "intent": each} for each in commit.entries if each not in known])
             self._insert(connection, journal, [{**place, **each} for each in _facts(commit)])
@@ -273,7 +283,8 @@ class SqlStore:
     def _repeated(self, connection: Connection, commit: _Commit) -> tuple[Tag, ...] | None:
         """Which placements were there already; None when it is this very batch that was."""
         for table in (journal, outbox):
-            same = and_(table.c.account == self._account, table.c.epoch == commit.epoch, table.c.batch == commit.batch)
+            mine = table.c.account == self._journal_of
+            same = and_(mine, table.c.epoch == commit.epoch, table.c.batch == commit.batch)
             if connection.execute(select(table.c.batch).where(same).limit(1)).one_or_none() is not None:
                 return None
         places = {each.tag: (each.intent, each.leg.value, each.attempt) for each in commit.places}
@@ -281,7 +292,7 @@ class SqlStore:
         there = or_(outbox.c.tag.in_(places), attempt.in_(list(places.values())))
         columns = select(outbox.c.tag, outbox.c.intent, outbox.c.leg, outbox.c.attempt)
         rows = connection.execute(
-            columns.where(outbox.c.account == self._account, outbox.c.operation == "PlaceOrder", there)
+            columns.where(outbox.c.account == self._journal_of, outbox.c.operation == "PlaceOrder", there)
         )
         known = [tuple(row) for row in rows]
         return tuple(tag for tag, name in places.items() if any(row[0] == tag or row[1:] == name for row in known))
@@ -308,6 +319,7 @@ class SqlStore:
         """Two JSON texts instead of a dozen arrays: the driver takes half as long to send them."""
         return {
             "account": self._account,
+            "journal_of": self._journal_of,
             "epoch": commit.epoch,
             "holder": commit.holder,
             "batch": commit.batch,
