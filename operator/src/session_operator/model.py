@@ -302,7 +302,10 @@ class Spec(Part):
 
     mode: Mode = Field(
         default=Mode.PAPER,
-        description="What is wanted. Live trades the account; Paper does not. Leaving Live reduces until flat.",
+        description=(
+            "What is wanted. Live trades the account, as soon as it is allowed. Paper sends the same orders to a paper "
+            "exchange, or none where there is none. Each is flat before the other begins."
+        ),
     )
     suspend: bool = Field(
         default=False,

@@ -27,10 +27,11 @@ def _facts(session: Mapping[str, Any]) -> list[tuple[str, str]]:
     if status.get("rollout"):
         found.append(("rollout", _rollout(status["rollout"])))
     if report:
+        money = "on paper, not money: " if report.get("onPaper") else ""
         found += [
             ("positions", f"{report['openPositions']} open, {report['workingOrders']} orders working"),
-            ("heat", f"₹{grouped(report['heatRupees'])} at risk of ₹{grouped(report['netLiquidationRupees'])}"),
-            ("profit today", f"₹{grouped(report['dayProfitRupees'])}"),
+            ("heat", f"{money}₹{grouped(report['heatRupees'])} at risk of ₹{grouped(report['netLiquidationRupees'])}"),
+            ("profit today", f"{money}₹{grouped(report['dayProfitRupees'])}"),
         ]
     return found
 

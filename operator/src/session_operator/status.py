@@ -209,6 +209,9 @@ class Report(Part):
     heat_rupees: str = Field(description="What is lost if every stop fills: money at risk, in rupees.")
     day_profit_rupees: str = Field(description="The day's profit, realised and not, in rupees.")
     net_liquidation_rupees: str = Field(description="What the account is worth, in rupees.")
+    on_paper: bool = Field(
+        default=False, description="Whether the leader trades on paper: then none of these figures is money."
+    )
 
 
 class Status(Part):
@@ -229,7 +232,11 @@ class Status(Part):
     )
     ready_traders: int | None = Field(default=None, ge=0, description="Trader pods that are ready, of two.")
     trading_state: str | None = Field(
-        default=None, description="The leader's state: RECOVERING, LIVE, REDUCING, HALTED, CLOSED or PAPER."
+        default=None,
+        description=(
+            "The leader's state: RECOVERING, LIVE, REDUCING, HALTED, CLOSED or PAPER. New risk on paper is PAPER, "
+            "never LIVE."
+        ),
     )
     leader: Leader | None = Field(default=None, description="The trader that leads.")
     last_epoch: int | None = Field(

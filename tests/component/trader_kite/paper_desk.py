@@ -50,10 +50,12 @@ class PaperDesk:
         self.processes: dict[int, asyncio.subprocess.Process] = {}
         self._ports: dict[int, int] = {}
         self._stack = AsyncExitStack()
+        self._reading: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """End every pod."""
         await self._stack.aclose()
+        await asyncio.gather(*self._reading)
         self.api.close()
 
     def want(self, mode: str) -> None:
@@ -76,7 +78,10 @@ class PaperDesk:
         }
         kubeconfig = KUBECONFIG.replace("http://127.0.0.1:1", self.api.new_client().configuration.host)
         running = pod(directory, self._ports[number], self._text, kubeconfig, **environment)
-        self.processes[number] = await self._stack.enter_async_context(running)
+        process = self.processes[number] = await self._stack.enter_async_context(running)
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            self._reading.add(asyncio.create_task(_keep(stream, directory / "trader.log")))
 
     async def kill(self, number: int) -> None:
         """SIGKILL."""
@@ -105,7 +110,7 @@ class PaperDesk:
         except TimeoutError:
             raise AssertionError(f"pod {number} shows {seen}") from None
 
-    async def trades(self, number: int, *, on_paper: bool, seconds: float = 60) -> dict[str, Any]:
+    async def trades(self, number: int, *, on_paper: bool, seconds: float = 150) -> dict[str, Any]:
         """Wait until the pod leads, and may enter, on this footing."""
         state = "PAPER" if on_paper else "LIVE"
 
@@ -124,12 +129,19 @@ class PaperDesk:
         body |= {"stopPricePaise": paise - away, "targetPricePaise": paise + 2 * away}
         answer = await self.asked(number, "/v1/signals", body)
         assert answer.status_code == 202, answer.text
-        return await self.shows(number, 20, is_protected)
+        return await self.shows(number, 60, is_protected)
 
     def lease(self) -> tuple[str, dict[str, Any]]:
         """Trading state and report, as the leader wrote them."""
         told = self.api.objects[LEASE_PATH]["metadata"]["annotations"]
         return told["tradeops.dev/trading-state"], json.loads(told["tradeops.dev/report"])
+
+
+async def _keep(stream: asyncio.StreamReader, file: Path) -> None:
+    """What a pod says, for whoever looks into a failure; unread, its pipe would fill and stop it."""
+    async for line in stream:
+        with file.open("ab") as log:
+            log.write(line)
 
 
 def is_protected(seen: dict[str, Any]) -> bool:

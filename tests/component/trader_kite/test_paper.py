@@ -20,7 +20,7 @@ from tests.component.trader_kite.paper_desk import (
     users,
 )
 
-pytestmark = [pytest.mark.component, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.component, pytest.mark.timeout(400)]
 PRICE = 24_000.0
 
 
@@ -53,7 +53,7 @@ async def test_paper_trades_another_account_and_says_so(desk: PaperDesk) -> None
     assert (judged["onPaper"], judged["figures"]) == (True, None), "what paper shows earns no limit"
 
     await force(desk.exchange, PRICE + 150)
-    await desk.shows(0, 20, is_flat)
+    await desk.shows(0, 60, is_flat)
     entries = await log_of(desk.exchange)
     assert users(entries) == [PAPER]
     assert ACCOUNT not in users(entries, "login")
@@ -66,12 +66,12 @@ async def test_a_position_on_paper_outlives_its_leader(desk: PaperDesk) -> None:
     before = await desk.trades(0, on_paper=True)
     await desk.start(1)
     await desk.enter(0, "first", PRICE)
-    await desk.shows(1, 30, lambda seen: seen["onPaper"])
+    await desk.shows(1, 150, lambda seen: seen["onPaper"])
     await desk.kill(0)
-    after = await desk.shows(1, 60, lambda seen: seen["isLeader"] and is_protected(seen))
+    after = await desk.shows(1, 150, lambda seen: seen["isLeader"] and is_protected(seen))
     assert after["epoch"] > before["epoch"]
     await force(desk.exchange, PRICE - 100)
-    await desk.shows(1, 20, is_flat)
+    await desk.shows(1, 60, is_flat)
     entries = await log_of(desk.exchange)
     assert (users(entries), broken(entries, PAPER)) == ([PAPER], {})
 
@@ -103,10 +103,10 @@ async def test_a_kill_holds_on_either_footing(desk: PaperDesk) -> None:
     await desk.trades(0, on_paper=True)
     await desk.enter(0, "first", PRICE)
     assert (await desk.asked(0, "/v1/kill", {"reason": "enough"})).status_code == 202
-    await desk.shows(0, 10, lambda seen: seen["tradingState"] == "HALTED" and is_flat(seen))
+    await desk.shows(0, 60, lambda seen: seen["tradingState"] == "HALTED" and is_flat(seen))
     desk.want("Live")
     await desk.kill(0)
     await desk.start(0)
-    seen = await desk.shows(0, 60, lambda seen: seen["isLeader"] and seen["tradingState"] == "HALTED")
+    seen = await desk.shows(0, 150, lambda seen: seen["isLeader"] and seen["tradingState"] == "HALTED")
     assert seen["kill"]["note"] == "enough"
     assert users(await log_of(desk.exchange)) == [PAPER]

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from session_operator.domain.actions import Delete
-from tests.unit.operator.deciding import look, orders, performed, settled, told
+from session_operator.domain.names import ANNOTATION_REPORT, ANNOTATION_STATE
+from tests.unit.operator.builders import observed, report, session, spec
+from tests.unit.operator.deciding import look, orders, performed, running, settled, told
 from tests.unit.operator.rollouts import (
+    LEASE,
+    PROFILES,
     asked,
     config,
     drilled,
@@ -178,6 +182,26 @@ def test_another_leader_in_a_first_canary_is_on_paper_and_paused() -> None:
     assert (where(seen)[1], is_live_allowed(seen)) == ("LeaderChanged", False)
     resumed = settled(asked(seen, "resume"))
     assert (where(resumed)[0], is_live_allowed(resumed)) == ("Progressing", True)
+
+
+def test_a_leader_on_paper_earns_a_configuration_nothing() -> None:
+    """The stage waits for one that trades the account; the change from paper to real is no change of leader in mid-canary."""
+    start = observed(session=session(spec=spec(config=stages())), profiles=PROFILES)
+    paper = settled(running(start, report=report(onPaper=True), annotations={ANNOTATION_STATE: "PAPER"}))
+    assert (where(paper)[:2], is_live_allowed(paper)) == (("Progressing", "AwaitingLeader"), True)
+    assert rollout(paper).get("epoch") is None
+    assert paper.session.status["phase"] == "Paper"
+    real = dataclasses.replace(paper, children={**paper.children, LEASE: lease_of(succeeded(paper), report())})
+    real = settled(dataclasses.replace(real, reports=succeeded(paper).reports))
+    assert (where(real)[0], rollout(real)["epoch"]) == ("Progressing", 8)
+    assert (runs(real, STANDBY), is_live_allowed(real)) == ("canary_live.yaml", True)
+
+
+def lease_of(seen: Any, said: str) -> Any:
+    """The Lease with another report."""
+    lease = dict(seen.children[LEASE])
+    annotations = lease["metadata"]["annotations"] | {ANNOTATION_STATE: "LIVE", ANNOTATION_REPORT: said}
+    return lease | {"metadata": lease["metadata"] | {"annotations": annotations}}
 
 
 def test_a_silent_trader_is_an_error_that_pauses_after_a_minute() -> None:

@@ -168,7 +168,7 @@ def _course(observed: Observed, plan: Plan, memory: _Memory, now: str) -> tuple[
     leader = memory.leadership.leader
     facts = Facts(
         plan=plan,
-        leader_epoch=leader.epoch if leader is not None else None,
+        leader_epoch=memory.leadership.live_epoch,
         report=_leaders_report(observed, memory.leadership),
         kill=memory.kill,
         request=read_request(observed.session.request),

@@ -37,6 +37,12 @@ class Leadership:
     message: str = ""
     duration_seconds: float = 15
 
+    @property
+    def live_epoch(self) -> int | None:
+        """The epoch of a leader that trades the account; None of one on paper, which earns a configuration nothing."""
+        is_on_paper = self.report is not None and self.report.on_paper
+        return self.leader.epoch if self.leader is not None and not is_on_paper else None
+
 
 def read_leadership(lease: Manifest | None, observed: Observed, previous: Status, now: str) -> Leadership:
     """Read the Lease; a report that cannot be read counts as none and never stops the operator."""
@@ -112,6 +118,7 @@ def significance(lease: Manifest) -> tuple[Any, ...]:
         report.get("openPositions"),
         report.get("workingOrders"),
         report.get("message"),
+        report.get("onPaper"),
         tuple(sorted((lease["metadata"].get("labels") or {}).items())),
         tuple(owner.get("uid") for owner in lease["metadata"].get("ownerReferences") or ()),
     )
@@ -137,6 +144,7 @@ def _read_numbers(report: Mapping[str, Any]) -> Report | None:
         heat_rupees=as_rupees(heat),
         day_profit_rupees=as_rupees(profit),
         net_liquidation_rupees=as_rupees(worth),
+        on_paper=report.get("onPaper") is True,
     )
 
 

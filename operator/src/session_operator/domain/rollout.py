@@ -32,6 +32,7 @@ class Facts:
 
     plan: Plan
     leader_epoch: int | None
+    """None without a leader, and while it trades on paper."""
     report: TraderReport | None
     """Of the leader that has this epoch; None when it did not answer."""
     kill: KillSample | None
@@ -181,7 +182,7 @@ def _proceed(course: Course, facts: Facts) -> Course:
     if is_progressing and step.asks_nothing:
         return _next(course, facts, f"stage {step.name} asks for nothing")
     if facts.leader_epoch is None:
-        text = "waits for a leader"
+        text = "waits for a leader that trades the account: none is there, or it is on paper"
         return _changed(course, reason="AwaitingLeader", message=text) if is_progressing else course
     if rollout.epoch is None:
         return _changed(course, epoch=facts.leader_epoch)
