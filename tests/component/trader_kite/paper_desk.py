@@ -125,7 +125,7 @@ class PaperDesk:
         """Bring a signal with a stop 60 rupees away and a target 120; the state once its position is protected."""
         away = 6_000 if side == "BUY" else -6_000
         paise = round(price * 100)
-        body = {"key": key, "instrument": FUTURE, "side": side}
+        body: dict[str, Any] = {"key": key, "instrument": FUTURE, "side": side}
         body |= {"stopPricePaise": paise - away, "targetPricePaise": paise + 2 * away}
         answer = await self.asked(number, "/v1/signals", body)
         assert answer.status_code == 202, answer.text

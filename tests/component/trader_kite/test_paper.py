@@ -50,7 +50,7 @@ async def test_paper_trades_another_account_and_says_so(desk: PaperDesk) -> None
     page = (await desk.asked(0, "/metrics")).text.splitlines()
     assert {"trader_on_paper 1.0", 'trader_state{state="paper"} 1.0', 'trader_state{state="live"} 0.0'} <= set(page)
     judged = (await desk.asked(0, "/v1/report")).json()
-    assert (judged["onPaper"], judged["figures"]) == (True, None), "what paper shows earns no limit"
+    assert (judged["onPaper"], judged["figures"]["orders"]) == (True, 3)
 
     await force(desk.exchange, PRICE + 150)
     await desk.shows(0, 60, is_flat)

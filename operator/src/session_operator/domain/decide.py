@@ -165,7 +165,6 @@ def _course(observed: Observed, plan: Plan, memory: _Memory, now: str) -> tuple[
     """Say where the rollout stands now, and what that asks of the traders."""
     config = memory.status.config or ConfigStatus()
     stable = _find_revision(config.stable, plan, observed)
-    leader = memory.leadership.leader
     facts = Facts(
         plan=plan,
         leader_epoch=memory.leadership.live_epoch,

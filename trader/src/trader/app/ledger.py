@@ -83,7 +83,7 @@ class Ledger:
 
     def flattened(self, seconds: float) -> None:
         """A kill reached flat."""
-        if not self._is_on_paper:
+        if not self._is_on_paper:  # how long the broker takes is not seen there
             self._kills.setdefault(self._date, []).append(seconds)
 
     # --- what is seen ---
@@ -93,7 +93,7 @@ class Ledger:
         self._date, self._is_on_paper = session.trading_date, snapshot.on_paper
         self._phase = session.phase.value
         view = snapshot.view
-        if view is None or not snapshot.is_leader or snapshot.on_paper:  # what is shown on paper earns no limit
+        if view is None or not snapshot.is_leader:
             self._figures, self._last, self._orphaned_at = None, None, None
             return
         key = (view.config_hash, snapshot.epoch, self.run)

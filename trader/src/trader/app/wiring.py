@@ -187,9 +187,9 @@ async def assemble(
     gate = OrderGate(clock.machine_time)
     address = settings.session.broker
     is_person_s = is_logged_in_by_a_person(settings) and not chosen.on_paper
-    session = Session(_source(chosen))
+    session = Session(source_of(chosen))
     proxy = None if chosen.on_paper else address.proxy
-    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=_order_root(chosen), proxy=proxy)
+    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=order_root(chosen), proxy=proxy)
     closing.callback(broker.close)
     link = KiteLink(broker, clock if isinstance(clock, KitesimClock) else None)
     closing.push_async_callback(link.close)
@@ -266,7 +266,7 @@ def _engine_settings(chosen: Chosen, live: bool) -> EngineSettings:
     )
 
 
-def _order_root(chosen: Chosen) -> str | None:
+def order_root(chosen: Chosen) -> str | None:
     """Where order requests go, None for Kite itself; on paper never there, and never under the account's own name."""
     if not chosen.on_paper:
         return chosen.plan.settings.session.broker.url
@@ -276,7 +276,7 @@ def _order_root(chosen: Chosen) -> str | None:
     return paper.url
 
 
-def _source(chosen: Chosen) -> TokenSource:
+def source_of(chosen: Chosen) -> TokenSource:
     """Whose token it is; a paper account logs itself in, and no token of a person ever reaches it."""
     settings, paper = chosen.plan.settings, chosen.plan.paper
     if not chosen.on_paper:
