@@ -144,3 +144,17 @@ def test_what_an_image_carries_counts_for_its_name(image: Image, tmp_path: Path)
     file.write_text("A = 2\n")
 
     assert carrying.reference("base", "x86_64") != before
+
+
+SOURCES = {".py", ".yaml", ".json", ".html", ".md", ".toml", ".lock", ".typed", ".mako", ".ini", ".csv", ".css", ".js"}
+
+
+@pytest.mark.parametrize("image", OURS, ids=lambda image: image.name)
+def test_nothing_but_sources_stands_in_an_image(image: Image) -> None:
+    """A credential that lies about in a folder (`access_token`, `url`, `.env`, a key) has no such name, and would be found here."""
+    assert image.distribution is not None
+    roots = (image.distribution / "src", *(each / "src" for each in image.beside), *image.folders)
+    strangers = [
+        str(path.relative_to(REPOSITORY)) for root in roots for path in source_files(root) if path.suffix not in SOURCES
+    ]
+    assert strangers == []

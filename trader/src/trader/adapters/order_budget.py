@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from trader.adapters.redis_scripts import COUNT, NOTE, TAKE
+from trader.adapters.redis_urls import redis_of
 
 log = structlog.get_logger(__name__)
 
@@ -71,9 +71,13 @@ class OrderBudget:
         answer_seconds: float = ANSWER_SECONDS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`url` of Redis, None without one; `trading_date` names the day of the daily count."""
+        """`url` of Redis, None without one; `trading_date` names the day of the daily count.
+
+        Raises:
+            ValueError: the URL cannot be used.
+        """
         self._redis = (
-            Redis.from_url(url, socket_timeout=answer_seconds, socket_connect_timeout=answer_seconds, retry=None)
+            redis_of(url, socket_timeout=answer_seconds, socket_connect_timeout=answer_seconds, retry=None)
             if url
             else None
         )

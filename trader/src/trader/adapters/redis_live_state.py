@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from trader.adapters.redis_urls import redis_of
 
 ANSWER_SECONDS: Final = 0.5
 LIFETIME_SECONDS: Final = 5
@@ -27,7 +28,8 @@ class RedisLiveState:
     """One account's picture, under one key that expires by itself."""
 
     def __init__(self, url: str, account: str) -> None:
-        self._redis = Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
+        """Raises ValueError: the URL cannot be used."""
+        self._redis = redis_of(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
         self._key = f"tradeops:{account}:state"
 
     async def publish(self, state: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from trader.engine.ports import StoreAway, StoreRefused
@@ -25,16 +25,40 @@ STATEMENT_SECONDS = 1.5
 CONNECT_SECONDS = 2
 """libpq takes no less."""
 UNANSWERED_MILLISECONDS = 1500
+_EXPECTED = (
+    "expected postgresql://USER:PASSWORD@HOST:PORT/NAME, with @ : / ? and # of the password as %40 %3A %2F %3F and %23"
+)
 
 
 def normalise(url: str) -> URL:
-    """The URL with the driver that this package brings; `postgresql://` and `sqlite:///` are what people write."""
-    parsed = make_url(url)
+    """The URL with the driver that this package brings; `postgresql://` and `sqlite:///` are what people write.
+
+    Raises:
+        ValueError: no URL of either; the message repeats nothing of it but its scheme, for any part may be the password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"is no database URL: {_EXPECTED}") from None
     if parsed.get_backend_name() == "postgresql":
+        _judge_postgresql(parsed)
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
         return parsed.set(drivername="sqlite")
     raise ValueError(f"expected a postgresql:// or sqlite:/// URL, was {parsed.drivername}://")
+
+
+def _judge_postgresql(parsed: URL) -> None:
+    """Find before the server does what it would repeat in an error: the rest of a password in the place of a host."""
+    import psycopg  # noqa: PLC0415 - a run on SQLite starts without it
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - as above
+
+    if "@" in (parsed.host or ""):
+        raise ValueError(f"its password holds an @: {_EXPECTED}")
+    try:
+        make_conninfo("", **{name: str(value) for name, value in parsed.query.items()})
+    except psycopg.ProgrammingError:
+        raise ValueError(f"a parameter after its ? is none of PostgreSQL's: {_EXPECTED}") from None
 
 
 def make_engine(url: str) -> Engine:
