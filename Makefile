@@ -89,6 +89,9 @@ alert-proof: setup ## A real Prometheus on the stand: each alert fires by a real
 	$(BIN)/python -m ops.deploying
 	$(BIN)/python -m ops.alerting prove
 
+trading-week: setup ## Five trading days on the cluster in compressed market time: burn-in, canary, full, a kill; leaves the cluster up
+	$(BIN)/python -m ops.week
+
 down: demo-down ## Remove the cluster and everything on it
 
 run: setup ## Trade by hand: SQLite and an exchange simulator in the process; Ctrl-C ends it
@@ -112,4 +115,4 @@ post-close: setup ## Seal a day of a run by hand: snapshot, logs, report (STATE=
 	  --credentials $(STATE)/credentials --logs $(STATE) --archive $(ARCHIVE) \
 	  $(foreach each,$(wildcard build/drills/*.json),--drills $(each)) $(if $(METRICS),--metrics $(METRICS))
 
-.PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench diagrams mutation demo demo-down up alert-proof down run clean failure-drills red-team-drills post-close
+.PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench diagrams mutation demo demo-down up alert-proof trading-week down run clean failure-drills red-team-drills post-close

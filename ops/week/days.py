@@ -1,0 +1,246 @@
+"""What happens on each day of the week. Everything told is read from the product's own surfaces; the exchange's log judges."""
+
+import datetime as dt
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ops.clients.kubectl import ROOT
+from ops.clients.session import Leadership, wait_for
+from ops.demo.story import Story
+from ops.judging.checkers import Interval, flat_since, judge, longest_unprotected_seconds
+from ops.judging.history import changes, of_account, ours
+from ops.week.market import CLOSES, OPENS, MarketClock, at
+from ops.week.stage import Stage, manifest
+
+TRADER = ROOT / ".venv" / "bin" / "trader"
+# Three drills with the limits of two stages, one after the other.
+DRILLS_SECONDS = 2400.0
+POST_CLOSE_SECONDS = 240.0
+KILL_LIMIT = 2.0
+TRADING = ("LIVE", "PAPER")
+LEADING = (*TRADING, "RECOVERING", "REDUCING", "HALTED", "CLOSED")
+Log = list[Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class DayRow:
+    """A line of the week's last table."""
+
+    date: dt.date
+    traded: str
+    orders: int = 0
+    fills: int = 0
+    judgement: str = ""
+    post_close: str = ""
+    archive: str = ""
+
+
+class Week:
+    """The story's hands: the stage, its clock, and what has been told so far."""
+
+    def __init__(self, story: Story, stage: Stage, drills: Sequence[str]) -> None:
+        self.story = story
+        self._drills = drills
+        self.stage = stage
+        self.session = stage.session
+        self.clock = MarketClock(stage.exchange)
+        self.rows: list[DayRow] = []
+        self._seen = 0
+        self._leaderless: list[Interval] = []
+
+    def apply(self, **spec: Any) -> None:
+        """Apply the manifest, with some fields of the spec changed."""
+        wanted = manifest(self.stage.account, self._drills)
+        wanted["spec"] |= spec
+        self.stage.kubectl.apply(yaml.safe_dump(wanted))
+
+    def morning(self, day: dt.date, traded: str) -> None:
+        """Before the market opens: the day is known, drills have passed, the preflight list is green."""
+        self.rows.append(DayRow(day, traded))
+        self._seen = len(self.stage.exchange.read_log())
+        self._leaderless = []
+        self.clock.jump(at(day, dt.time(8, 50)))
+        with self.story.step(f"{day:%A} {day}: the operator knows the day"):
+            wait_for("the trading day in status", lambda: self._day() == day.isoformat() or None, 240)
+        with self.story.step("the drills that are due have passed, each a Job with the limits of a stage"):
+            wait_for("drills that passed", self._drills_passed, DRILLS_SECONDS)
+        self._tell_drills()
+        self.clock.jump(at(day, dt.time(9, 5)))
+        with self.story.step("trader preflight: no red line"):
+            wait_for("a green preflight", self._preflight, 120)
+
+    def _day(self) -> str:
+        return str((self.session.status().get("tradingDay") or {}).get("date", ""))
+
+    def _drills_passed(self) -> bool | None:
+        status = self.session.status()
+        waiting = [f"{run['name']} with {run['configHash'][:10]}" for run in status.get("runs", [])]
+        missing = (status.get("gates") or {}).get("missing", ["the gates are not judged yet"])
+        if waiting or any("drill" in each or "judged" in each for each in missing):
+            raise ValueError("; ".join(waiting or missing))
+        return True
+
+    def _tell_drills(self) -> None:
+        for each in self.session.status().get("drills", []):
+            if each["tradingDate"] == self.rows[-1].date.isoformat():
+                self.story.tell(
+                    f"{each['name']} with {each['configHash'][:10]}: {each['verdict']}, {each['seconds']} s"
+                )
+
+    def _preflight(self) -> bool | None:
+        leader = self.session.leads(states=LEADING)
+        if leader is None:
+            raise ValueError("nobody leads")
+        with self.stage.kubectl.port_forward(f"pod/{leader.pod}", 8080) as url:
+            environment = {**os.environ, "TRADER_API_TOKEN": self.session.token()}
+            done = subprocess.run(
+                [TRADER, "preflight", "--url", url],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+                env=environment,
+            )
+        if done.returncode != 0:
+            raise ValueError(done.stdout.strip() or done.stderr.strip())
+        return True
+
+    def trade_until(self, time_of_day: dt.time, what: str) -> None:
+        """Walk on; a protected position must have stood by then."""
+        row = self.rows[-1]
+        self.clock.walk(at(row.date, OPENS))
+        with self.story.step(what):
+            self.clock.walk(at(row.date, time_of_day))
+        orders = ours(self.log())
+        self.story.tell(f"{len(orders)} orders so far; {self.status_line()}")
+
+    def log(self) -> Log:
+        """What the exchange logged of the account, and of its paper account, today."""
+        entries = self.stage.exchange.read_log()[self._seen :]
+        real = self.stage.account
+        return [*of_account(entries, f"{real}paper"), *of_account(entries, real)]
+
+    def status_line(self) -> str:
+        """The session, as `kubectl get tsn` prints it."""
+        lines = self.stage.kubectl.run("get", "tsn", self.session.name, "--no-headers").split()
+        return " ".join(lines)
+
+    def await_stage(self, stage: str, by: dt.time) -> None:
+        """Walk until the rollout has come to a stage, and the leader trades by it."""
+        row = self.rows[-1]
+
+        def there() -> bool:
+            config = self.session.status().get("config") or {}
+            return bool(config.get("stage") == stage)
+
+        with self.story.step(f"the leader trades by the limits of the stage {stage}"):
+            if not self.clock.walk(at(row.date, by), there):
+                rollout = self.session.status().get("rollout") or {}
+                raise ValueError(f"not by {by:%H:%M}: {rollout.get('phase')}: {rollout.get('message')}")
+
+    def restart_leader(self) -> None:
+        """kill -9 of the leader's process with whatever it holds; the stand-by, or itself anew, goes on."""
+        leader = wait_for("a leader", lambda: self.session.leads(states=TRADING), 60)
+        begin = time.time_ns()
+        pod = f"pod/{leader.pod}"
+        # The engine's own process, beside its supervisor: it holds the Lease.
+        self.stage.kubectl.run("exec", pod, "--", "python", "-c", _KILL_ENGINE)
+        successor = wait_for("a leader with a higher epoch", lambda: self._leads_above(leader), 60)
+        self._leaderless.append(Interval(begin, time.time_ns()))
+        self.story.within(
+            f"kill -9 of {leader.pod}; {successor.pod} leads with epoch {successor.epoch}",
+            (time.time_ns() - begin) / 1e9,
+            4.0 + 15.0,
+        )
+        wait_for("LIVE again", lambda: self.session.leads(leader.epoch, TRADING), 90)
+
+    def _leads_above(self, leader: Leadership) -> Leadership | None:
+        return self.session.leads(leader.epoch, LEADING)
+
+    def kill(self, reason: str, by: dt.time) -> None:
+        """The kill switch with a position open; flat by the exchange's log, halted, released by id."""
+        row = self.rows[-1]
+        if not self.clock.walk(at(row.date, by), self._holds):
+            raise ValueError(f"no position stood by {by:%H:%M}: there was nothing to cut")
+        asked = time.time_ns()
+        self.session.patch({"killSwitch": {"engaged": True, "reason": reason, "release": ""}})
+        flat = wait_for("a flat account", lambda: flat_since(self.log(), asked), 30)
+        self.story.within("flat by the exchange's log after the kill was asked for", (flat - asked) / 1e9, KILL_LIMIT)
+        wait_for("HALTED", lambda: self.session.leads(states=("HALTED",)), 30)
+        standing = wait_for("the kill in status", self._flat_kill, 30)
+        self.story.tell(f"kill {standing['id']}: {standing['reason']}, flat at {standing['flatAt']}")
+        with self.story.step("released by its id; it may trade again"):
+            self.session.patch({"killSwitch": {"engaged": False, "reason": "", "release": standing["id"]}})
+            wait_for("LIVE", lambda: self.session.leads(states=TRADING), 90)
+        self.session.patch({"killSwitch": {"release": ""}})
+
+    def _holds(self) -> bool:
+        last = [course[-1] for course in changes(self.log()).values() if course]
+        return any(0 < each.filled_entry - each.filled_exit <= sum(each.working_exits.values()) for each in last)
+
+    def _flat_kill(self) -> dict[str, str] | None:
+        standing: dict[str, str] = self.session.status().get("kill") or {}
+        return standing if standing.get("flatAt") else None
+
+    def evening(self) -> None:
+        """Square-off, close, post-close; then the exchange's log is judged."""
+        row = self.rows[-1]
+        with self.story.step("square-off and close"):
+            self.clock.walk(at(row.date, dt.time(15, 30)))
+            self.clock.walk(at(row.date, CLOSES) + dt.timedelta(minutes=10))
+            wait_for("CLOSED", lambda: self.session.leads(states=("CLOSED",)), 60)
+        with self.story.step("post-close: the day is sealed, its snapshot restored and compared"):
+            sealed = wait_for("the day's post-close", self._sealed, POST_CLOSE_SECONDS)
+        row.post_close, row.archive = sealed["result"], str(sealed.get("archive") or "")
+        burn_in = self.session.status().get("burnIn") or {}
+        today: dict[str, str] = next(
+            (each for each in burn_in.get("days", []) if each["date"] == row.date.isoformat()), {}
+        )
+        row.judgement = " ".join(filter(None, (today.get("judgement"), today.get("reason"))))
+        self._judge(row)
+
+    def _sealed(self) -> dict[str, Any] | None:
+        found: dict[str, Any] = self.session.status().get("postClose") or {}
+        if found.get("date") != self.rows[-1].date.isoformat():
+            return None
+        if found["verdict"] != "Passed":
+            raise ValueError(f"{found['verdict']}: {found.get('reason')}")
+        return found
+
+    def _judge(self, row: DayRow) -> None:
+        log, until = self.log(), self.stage.exchange.now_ns()
+        row.orders = len(ours(log))
+        row.fills = sum(entry["kind"] == "trade" for entry in log)
+        self.story.verdict(
+            "it traded", [] if row.orders else ["the exchange's log has no order of ours"], f"{row.orders} orders"
+        )
+        held = {"no position without its stop": f"longest without: {longest_unprotected_seconds(log, until):.2f} s"}
+        for promise, violations in judge(log, until, self._leaderless).items():
+            self.story.verdict(promise, violations, held.get(promise, ""))
+        open_now = [each for each in self._positions() if each["quantity"]]
+        self.story.verdict("flat overnight", [str(each) for each in open_now], "no position in the exchange's book")
+
+    def _positions(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for user in (self.stage.account, f"{self.stage.account}paper"):
+            if user in self.stage.exchange.get("/sim/state")["users"]:
+                found += self.stage.exchange.get(f"/sim/state?user_id={user}")["positions"]["net"]
+        return found
+
+
+_KILL_ENGINE = """
+import os, pathlib, signal
+for folder in pathlib.Path('/proc').glob('[0-9]*'):
+    words = (folder / 'cmdline').read_bytes().split(b'\\0')
+    if b'run' in words and int(folder.name) != 1 and int(folder.name) != os.getpid():
+        os.kill(int(folder.name), signal.SIGKILL)
+        break
+else:
+    raise SystemExit('no engine runs')
+"""
