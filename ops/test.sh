@@ -38,7 +38,7 @@ stand=$!
 part "lint and types" make --no-print-directory lint type
 part "unit and property tests" $bin/python -m pytest tests/unit tests/property tests/contract
 part "the simulation: its tests" $bin/python -m pytest tests/simulation
-part "the simulation: 1,000 short schedules" $bin/python -m ops.simulating many --short 1000
+part "the simulation: 5,000 short schedules, 40 market hours" $bin/python -m ops.simulating many --short 5000 --hours 40 --coverage
 part "component tests" $bin/python -m pytest tests/component
 
 say "waiting for the cluster"

@@ -161,7 +161,7 @@ def illegal_moves(entries: Entries) -> list[str]:
 
 
 def illegal_orders(entries: Entries, limits: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """I12: prices on the tick and inside the circuit, quantities in lots and not above the freeze.
+    """I12: prices in whole paise, on the tick and inside the circuit, quantities in lots and not above the freeze.
 
     `limits`: instrument -> `tick_size`, `lot_size`, `freeze_quantity`, `lower_circuit`, `upper_circuit`.
     """
@@ -172,7 +172,11 @@ def illegal_orders(entries: Entries, limits: Mapping[str, Mapping[str, int]]) ->
         limit = limits[entry["instrument"]]
         for name in ("price", "trigger_price"):
             price = entry[name]
-            if price and (price % limit["tick_size"] or not limit["lower_circuit"] <= price <= limit["upper_circuit"]):
+            if type(price) is not int:
+                found.append(f"{entry['tag']}: {name} {price} is no whole number of paise")
+            elif price and (
+                price % limit["tick_size"] or not limit["lower_circuit"] <= price <= limit["upper_circuit"]
+            ):
                 found.append(f"{entry['tag']}: {name} {price} is off the tick or the band")
         quantity = int(entry["quantity"])
         if quantity <= 0 or quantity % limit["lot_size"] or quantity > limit["freeze_quantity"]:

@@ -7,12 +7,13 @@ what it reached. The same commit and seeds give the same digest on any machine; 
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ops.simulating.coverage import missing
-from ops.simulating.many import Sum, run_many
+from ops.simulating.many import Sum, chunks, run_chunks
 from ops.simulating.schedules import HOUR, SHORT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,10 +34,8 @@ def main(parts: str, *, verify: bool, seconds: float, workers: int) -> int:
         return 2
     known = {each["part"]: each for each in records()}
     begin, failed = time.monotonic(), False
-    for name in _asked(parts, known, verify=verify):
-        if seconds and time.monotonic() - begin > seconds:
-            break
-        found = run_part(name, workers)
+    names = list(_asked(parts, known, verify=verify))
+    for name, found in run_parts(names, workers):
         if verify:
             same = known[name]["digest"] == found["digest"]
             failed |= not same
@@ -47,21 +46,36 @@ def main(parts: str, *, verify: bool, seconds: float, workers: int) -> int:
             file.write(json.dumps(found) + "\n")
         TABLE.write_text(table(records()))
         print(f"{name}: {found['schedules']} schedules, {len(found['broken'])} broken, {found['digest']}", flush=True)
+        for seed, promise, what in found["broken"]:
+            print(f"BROKEN  {promise}: {what}\n        make sim SEED={seed} KIND={name.split(':')[0]}", flush=True)
+        if seconds and time.monotonic() - begin > seconds:
+            break
     return 1 if failed else 0
 
 
-def run_part(name: str, workers: int) -> dict[str, Any]:
-    """Run one part and sum it up as its record."""
+def run_parts(names: Sequence[str], workers: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Run parts, one after the other, and sum each up as its record; the workers stay the same for all."""
+    commit = _git("rev-parse", "HEAD")
+    totals = [_begun(name) for name in names]
+    pieces = [list(chunks(total.kind, total.first, PARTS[total.kind][1])) for total in totals]
+    sums = run_chunks([piece for part in pieces for piece in part], workers)
+    for name, total, part in zip(names, totals, pieces, strict=True):
+        for each in islice(sums, len(part)):
+            total.add(each)
+        yield name, _record(name, total, commit)
+
+
+def _begun(name: str) -> Sum:
     kind, number = name.split(":")
-    size = PARTS[kind][1]
-    total = Sum(kind, FIRST + int(number) * size)
-    for each in run_many(kind, total.first, size, workers):
-        total.add(each)
+    return Sum(kind, FIRST + int(number) * PARTS[kind][1])
+
+
+def _record(name: str, total: Sum, commit: str) -> dict[str, Any]:
     return {
         "part": name,
         "first": total.first,
         "last": total.first + total.count - 1,
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": commit,
         "digest": total.digest,
         "schedules": total.count,
         "events": total.events,
@@ -108,8 +122,11 @@ def table(recorded: list[dict[str, Any]]) -> str:
 def _asked(parts: str, known: dict[str, Any], *, verify: bool) -> Iterator[str]:
     """The parts to run: those named, else all that are missing (or, to verify, all that are there)."""
     if not parts:
-        every = [f"{kind}:{number}" for kind, (count, _) in PARTS.items() for number in range(count)]
-        yield from (each for each in every if (each in known) == verify)
+        # Both kinds side by side: whoever stops early has something of each.
+        every = sorted(
+            (number / count, f"{kind}:{number}") for kind, (count, _) in PARTS.items() for number in range(count)
+        )
+        yield from (each for _, each in every if (each in known) == verify)
         return
     for each in parts.split(","):
         kind, _, numbers = each.partition(":")
@@ -118,7 +135,7 @@ def _asked(parts: str, known: dict[str, Any], *, verify: bool) -> Iterator[str]:
             if kind not in PARTS or not 0 <= number < PARTS[kind][0]:
                 raise SystemExit(f"campaign: parts are short:0-999 and hour:0-399, was {each!r}")
             name = f"{kind}:{number}"
-            if verify or name not in known:
+            if (name in known) == verify:
                 yield name
 
 

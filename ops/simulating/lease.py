@@ -156,7 +156,7 @@ class SimulatedElector(ElectorThread):
 
     def _later(self, nanoseconds: int, callback: Callable[..., Any], *args: Any) -> Handle:
         """A timer of this process: it dies with it, and waits while it is stopped."""
-        handle = Handle(self._process.loop, callback, args)
+        handle = Handle((self._process.loop, callback, args))
         self._world.scheduler.at(self._world.scheduler.now + nanoseconds, handle)
         return handle
 

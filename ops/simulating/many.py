@@ -5,7 +5,7 @@ import hashlib
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ops.simulating.running import quiet, run
@@ -13,6 +13,8 @@ from ops.simulating.schedules import make
 
 CHUNKS = {"short": 100, "hour": 1}
 _COLLECT_EVERY = 50
+Chunk = tuple[str, int, int]
+"""Kind, first seed, how many."""
 
 
 @dataclass(slots=True)
@@ -74,11 +76,11 @@ def run_chunk(kind: str, first: int, count: int) -> Sum:
     return found
 
 
-def _run_chunk(arguments: tuple[str, int, int]) -> Sum:
+def _run_chunk(arguments: Chunk) -> Sum:
     return run_chunk(*arguments)
 
 
-def chunks(kind: str, first: int, count: int) -> Iterator[tuple[str, int, int]]:
+def chunks(kind: str, first: int, count: int) -> Iterator[Chunk]:
     """Cut a run of seeds."""
     size = CHUNKS[kind]
     for start in range(first, first + count, size):
@@ -87,8 +89,13 @@ def chunks(kind: str, first: int, count: int) -> Iterator[tuple[str, int, int]]:
 
 def run_many(kind: str, first: int, count: int, workers: int) -> Iterator[Sum]:
     """Sums of chunks as they come, in the order of the seeds."""
+    return run_chunks(list(chunks(kind, first, count)), workers)
+
+
+def run_chunks(pieces: Sequence[Chunk], workers: int) -> Iterator[Sum]:
+    """Sums of these chunks as they come, in this order."""
     if workers == 1:
-        yield from map(_run_chunk, chunks(kind, first, count))
+        yield from map(_run_chunk, pieces)
         return
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(_run_chunk, chunks(kind, first, count))
+        yield from pool.imap(_run_chunk, pieces)

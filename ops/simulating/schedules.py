@@ -94,6 +94,8 @@ def short(seed: int) -> Schedule:
     )
     count = dice.below(7)
     troubles = tuple(_trouble(dice, 2.0, storm) for _ in range(count))
+    rare = _rare(seed, signals[0])
+    troubles += rare
     # Who is stopped or cut off for long outlives its Lease: the storm lasts until it is back.
     storm = max([storm, *(each.at + each.seconds + 1.0 for each in troubles if each.kind in _OUTLIVING)])
     return Schedule(
@@ -102,13 +104,34 @@ def short(seed: int) -> Schedule:
         pods=pods,
         storm_seconds=storm,
         quote_every=int(SECOND * dice.between(0.2, 0.6)),
-        volatility=dice.one_of((15.0, 40.0, 80.0)),
+        volatility=_CALM if len(rare) > 1 else dice.one_of((15.0, 40.0, 80.0)),
         partial=dice.one_of((0.0, 0.0, 0.4, 0.8)),
         instruments=instruments,
         signals=signals,
         troubles=troubles,
         kills_after_healing=dice.chance() < 0.3,
     )
+
+
+_CALM = 4.0
+
+
+def _rare(seed: int, signal: PlannedSignal) -> tuple[Trouble, ...]:
+    """Meetings that chance alone brings about once in ten thousand schedules, in one of thirty.
+
+    A kill that the database has and the leader has not heard of while it enters. And a leader whose Lease expires while its stop is
+    cancelled again and again: what it commits to protect itself meets the epoch of its successor.
+    """
+    dice = Dice(seed, "rare")
+    chance = dice.chance()
+    if chance < 0.03:
+        begins = (signal.at - MORNING) / SECOND
+        return (Trouble(Kind.KILL, round(begins + dice.between(0.0, 0.6), 6), pod=dice.below(2)),)
+    if chance < 0.043:
+        at, pod = dice.between(4.5, 6.0), dice.below(2)
+        cancels = (Trouble(Kind.EXCHANGE_CANCELS, round(at + 13.0 + 0.3 * number, 6)) for number in range(20))
+        return (Trouble(Kind.LEASE_AWAY, round(at, 6), pod, seconds=20.0), *cancels)
+    return ()
 
 
 HOUR_SECONDS = 3_600.0

@@ -2,6 +2,7 @@
 
 from ops.judging import invariants, liveness
 from ops.judging.checkers import duplicate_orders, repeated_entries, stale_epoch_risk
+from ops.judging.journals import repeated_records
 from ops.simulating.troubles import Kind
 from ops.simulating.world import World
 from trader.domain.engine import replay
@@ -55,6 +56,7 @@ def judge(world: World, killed_at: int | None) -> dict[str, list[str]]:
     if killed_at is not None:
         found["L1 flat in two seconds"] = liveness.late_flats(history, killed_at, now)
     found["I16 replay gives the state"] = _replay(world)
+    found["I19 reconciling twice writes nothing"] = repeated_records(world.database.replay())
     return {promise: broken for promise, broken in found.items() if broken}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ops.simulating.broker import SimulatedBroker
 from ops.simulating.running import run
-from ops.simulating.schedules import Schedule, make, perfect
+from ops.simulating.schedules import INSTRUMENTS, PROFILE, Schedule, make, perfect
 from ops.simulating.store import Database
 from ops.simulating.troubles import Kind, Trouble
 from tests.unit.trader.domain import test_planted_bugs as domain_bugs
@@ -85,6 +85,20 @@ def _commit_without_uniqueness(self: Database, *arguments: Any) -> None:
     _COMMIT(self, *arguments)
 
 
+def a_fenced_leader_cancels(patch: Patch) -> None:
+    """Domain and gate hold that what adds no risk needs no proof, and a lost proof ends nothing."""
+    domain_bugs.a_fenced_leader_cancels(patch)
+    honest = gate.judge
+    patch.setattr(gate, "judge", lambda permit, *rest: honest(permit, *rest) if permit.adds_risk else None)
+    patch.setattr("trader.engine.session.TradingEngine._lose", lambda self, reason: None)
+
+
+def float_paise(patch: Patch) -> None:
+    """A price that went through a division."""
+    domain_bugs.float_paise(patch)
+    patch.setattr("trader.domain.protecting.clamp_price", lambda price, *_: price / 1)
+
+
 def storms(*kinds: Kind) -> Iterator[Schedule]:
     """Schedules of seeds, among whose troubles is one of these."""
     every = (make("short", seed) for seed in count())
@@ -106,6 +120,24 @@ _STOPPED_BEFORE_THE_GATE = (
     Trouble(Kind.SLOW_CONNECTION, number=3, seconds=1.5),
     Trouble(Kind.PAUSE, at=5.2, seconds=22.0),
 )
+_ASKED_AND_STOPPED = (
+    Trouble(Kind.KILL, at=8.0),
+    Trouble(Kind.SLOW_CONNECTION, number=4, seconds=1.5),
+    Trouble(Kind.SLOW_CONNECTION, number=5, seconds=1.5),
+    Trouble(Kind.PAUSE, at=8.4, seconds=22.0),
+)
+
+
+def two_entries(*troubles: Trouble) -> Iterator[Schedule]:
+    """Two instruments, and limits that one entry alone comes near."""
+    profile = replace(PROFILE, max_heat_ppm=4_500)
+    second = INSTRUMENTS[1]
+    for schedule in story(*troubles):
+        first = schedule.signals[0]
+        later = replace(first, number=2, at=first.at + 1_500_000_000, instrument=second.key)
+        yield replace(schedule, instruments=INSTRUMENTS[:2], signals=(first, later), profile=profile)
+
+
 # The bug, the promises of which one must break, and the schedules that it may take.
 CAUGHT: list[tuple[Callable[[Patch], None], tuple[str, ...], Iterable[Schedule]]] = [
     (the_gate_does_not_look, ("I2",), story(*_STOPPED_BEFORE_THE_GATE, pods=2)),
@@ -120,6 +152,11 @@ CAUGHT: list[tuple[Callable[[Patch], None], tuple[str, ...], Iterable[Schedule]]
     (domain_bugs.a_replayed_fill_places_a_second_stop, ("rule 3", "I14", "I9", "I4", "no error"), storms()),
     (domain_bugs.kill_forgets_a_working_entry, ("L1", "L4", "rule 5", "I5"), storms(Kind.KILL, Kind.KILL_BY_SPEC)),
     (domain_bugs.epoch_not_checked, ("rule 7",), story(*_WAITING_AND_CRASHED)),
+    (domain_bugs.reconcile_emits_twice, ("I19",), storms()),
+    (domain_bugs.a_snapshot_older_than_an_order_judges_it, ("rule 5",), story(*_STUCK_AND_KILLED)),
+    (domain_bugs.heat_ignores_in_doubt_orders, ("I7",), two_entries(Trouble(Kind.LOST, number=1))),
+    (a_fenced_leader_cancels, ("I2",), story(*_ASKED_AND_STOPPED, pods=2)),
+    (float_paise, ("I12",), storms()),
 ]
 
 

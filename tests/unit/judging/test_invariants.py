@@ -138,7 +138,14 @@ def test_i12_orders_are_on_the_tick_in_the_band_and_in_lots() -> None:
     good = {**accepted(0, "1", ENTRY), "price": 150, "trigger_price": 0}
     limits = {"NFO:NIFTY26DECFUT": limit}
     assert invariants.illegal_orders([good], limits) == []
-    for bad in ({"price": 151}, {"price": 205}, {"quantity": 66}, {"quantity": 1820}, {"quantity": 0}):
+    for bad in (
+        {"price": 151},
+        {"price": 205},
+        {"price": 150.0},
+        {"quantity": 66},
+        {"quantity": 1820},
+        {"quantity": 0},
+    ):
         assert len(invariants.illegal_orders([{**good, **bad}], limits)) == 1
 
 

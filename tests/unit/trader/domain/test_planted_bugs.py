@@ -87,7 +87,7 @@ def an_in_doubt_stop_believed_for_ever(patch: Patch) -> None:
 def a_snapshot_older_than_an_order_judges_it(patch: Patch) -> None:
     judge = reconciling._judge_absent
     patch.setattr(
-        reconciling, "_judge_absent", lambda turn, order, _: judge(turn, order, MachineTime(turn.now + 10**10))
+        reconciling, "_judge_absent", lambda turn, order, _: judge(turn, order, MachineTime(turn.now + 10**12))
     )
 
 

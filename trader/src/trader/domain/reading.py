@@ -24,15 +24,18 @@ def ask_reads(turn: Turn) -> None:
     timing = turn.settings.timing
     pace = _pace(turn)
     book_pace = min(pace, _doubt_pace(turn))
-    if _is_due(turn, turn.control.book, book_pace):
+    control, asked = turn.control, {}
+    if _is_due(turn, control.book, book_pace):
         turn.others.append(ReadBook())
-        turn.change_control(book=_asked(turn, turn.control.book))
-    if _is_due(turn, turn.control.positions, pace):
+        asked["book"] = _asked(turn, control.book)
+    if _is_due(turn, control.positions, pace):
         turn.others.append(ReadPositions())
-        turn.change_control(positions=_asked(turn, turn.control.positions))
-    if _is_due(turn, turn.control.funds, timing.idle_read):
+        asked["positions"] = _asked(turn, control.positions)
+    if _is_due(turn, control.funds, timing.idle_read):
         turn.others.append(ReadFunds())
-        turn.change_control(funds=_asked(turn, turn.control.funds))
+        asked["funds"] = _asked(turn, control.funds)
+    if asked:
+        turn.change_control(**asked)
 
 
 def _pace(turn: Turn) -> int:

@@ -35,7 +35,7 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         """Take an event; replaces the waiting quote of the same instrument, and the waiting clock tick."""
-        if isinstance(event, Quote | ClockTick) and self.is_draining:
+        if self.is_draining and isinstance(event, Quote | ClockTick):
             return
         if isinstance(event, Quote):
             self.conflated += event.instrument in self._quotes
