@@ -112,7 +112,7 @@ DATE ?= $(shell TZ=Asia/Kolkata date +%F)
 ARCHIVE ?= $(dir $(STATE))archive
 post-close: setup ## Seal a day of a run by hand: snapshot, logs, report (STATE=folder DATE=2026-11-23 ARCHIVE=folder)
 	@$(BIN)/python -m ops.postclose run --profile configs/paper.yaml --date $(DATE) --database sqlite:///$(STATE)/journal.db \
-	  --credentials $(STATE)/credentials --logs $(STATE) --archive $(ARCHIVE) \
+	  --credentials $(STATE)/credentials --notifications $(STATE)/notifications --logs $(STATE) --archive $(ARCHIVE) --lasting \
 	  $(foreach each,$(wildcard build/drills/*.json),--drills $(each)) $(if $(METRICS),--metrics $(METRICS))
 
 .PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench diagrams mutation demo demo-down up alert-proof trading-week down run clean failure-drills red-team-drills post-close

@@ -18,9 +18,10 @@ from ops.postclose import archive, snapshot
 from ops.postclose.archive import ArchiveDamagedError
 from ops.postclose.sealing import SCHEMA, NotRunError, SnapshotMismatchError, Wanted, seal_day
 from ops.postclose.snapshot import SnapshotError
+from ops.postclose.telling import tell
 from trader.adapters.kite.credentials import CredentialsMissing, read_credential
 from trader.app.documents import ConfigInvalid, load
-from trader.app.settings import CREDENTIALS, DATABASE, SessionFile
+from trader.app.settings import CREDENTIALS, DATABASE, NOTIFICATIONS, SessionFile
 
 TERMINATION_BYTES: Final = 4096
 DAMAGED, NOT_RUN = 1, 2
@@ -53,6 +54,15 @@ def main() -> None:
 @click.option(
     "--keep-days", type=click.IntRange(0), default=0, help="Remove sealed days that lie further back; 0 keeps all."
 )
+@click.option(
+    "--lasting", is_flag=True, help="The archive outlives this run: traders may forget, in time, what it holds."
+)
+@click.option(
+    "--notifications",
+    type=FILE,
+    default=Path(os.environ.get("TRADER_NOTIFICATIONS", NOTIFICATIONS)),
+    help="Folder whose `urls` says whom to tell: one Apprise URL a line. Without it nobody is told.",
+)
 @click.option("--termination-log", "termination_file", type=FILE, help="The result in at most 4,096 bytes.")
 def run(  # noqa: PLR0917 - one for each option
     session_file: Path | None,
@@ -69,6 +79,8 @@ def run(  # noqa: PLR0917 - one for each option
     git_sha: str,
     credentials: Path,
     keep_days: int,
+    lasting: bool,
+    notifications: Path,
     termination_file: Path | None,
 ) -> None:
     """Seal a day; a day that is sealed already is verified, and not touched."""
@@ -99,6 +111,7 @@ def run(  # noqa: PLR0917 - one for each option
             git_sha=git_sha or _git_sha(),
             credentials=credentials,
             keep_days=keep_days,
+            is_lasting=lasting,
         )
         result |= {"session": session}
         code, found = 0, seal_day(wanted)
@@ -107,6 +120,8 @@ def run(  # noqa: PLR0917 - one for each option
         code, result["reason"] = DAMAGED, str(error)
     except (NotRunError, SnapshotError, ConfigInvalid, OSError, ValueError) as error:
         code, result["reason"] = NOT_RUN, str(error)
+    if message := _news(result, code, root):
+        result["told"] = tell(notifications, *message)
     result["seconds"] = round(time.monotonic() - began, 1)
     if termination_file is not None:
         termination_file.write_text(_fitting(result), encoding="utf-8")
@@ -149,6 +164,16 @@ def restore(folder: Path, database_url: str) -> None:
         click.echo("post-close: what was restored differs from the snapshot", err=True)
         sys.exit(DAMAGED)
     click.echo(f"{found.total} rows restored and compared")
+
+
+def _news(result: dict[str, Any], code: int, root: Path) -> tuple[str, str] | None:
+    """Title and text of what the desk should hear: a day that was sealed now, or one that is damaged; not every try."""
+    day = f"{result['session']} {result['date']}"
+    if code == DAMAGED:
+        return f"{day}: NOT SEALED", result["reason"]
+    if result["result"] != "Archived":
+        return None
+    return f"{day}: sealed", (root / result["archive"] / "report.txt").read_text(encoding="utf-8")
 
 
 def _names(session_file: Path | None, profile_file: Path, name: str, account: str) -> tuple[str, str, str]:

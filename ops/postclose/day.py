@@ -75,6 +75,9 @@ class Day:
     incidents: tuple[Incident, ...]
     denials: Mapping[str, int] = field(default_factory=dict)
     """By guard, from the metrics of the processes that still ran."""
+    is_opened: bool = True
+    """Whether anybody traded that day, or was ready to."""
+    is_on_paper: bool = False
 
     @property
     def leader_changes(self) -> int:
@@ -116,6 +119,7 @@ def of_date(records: Iterable[Record], date: str) -> Day:
         kills=tuple(each for each in facts if isinstance(each, KillStood)),
         standing_kill=state.kill,
         incidents=tuple(_incidents(facts)),
+        is_opened=bool(facts),
     )
 
 

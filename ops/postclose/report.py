@@ -55,10 +55,14 @@ def headline(day: Day) -> tuple[str, str]:
     return "good", "Flat, and nothing to look at"
 
 
+def _account(day: Day, made: Provenance) -> str:
+    return f"account {made.account}, on paper" if day.is_on_paper else f"account {made.account}"
+
+
 def as_text(day: Day, made: Provenance) -> str:
     """For a mail, a message or a terminal."""
     lines = [
-        f"{made.session} · account {made.account} · {day.date}",
+        f"{made.session} · {_account(day, made)} · {day.date}",
         headline(day)[1] + ".",
         "",
         f"Profit after charges  {rupees(day.profit, sign=True)} {_share(day)}".rstrip(),
@@ -100,7 +104,7 @@ def as_html(day: Day, made: Provenance) -> str:
         ("Kills", str(len(day.kills)), "one stands" if day.standing_kill else "", "down" if day.kills else ""),
     )
     parts = [
-        f"<header><h1>{escape(made.session)}</h1><p>{escape(_long_date(day.date))} · account {escape(made.account)}</p></header>",
+        f"<header><h1>{escape(made.session)}</h1><p>{escape(_long_date(day.date))} · {escape(_account(day, made))}</p></header>",
         f'<p class="headline {tone}">{escape(line)}.</p>',
         '<section class="tiles">' + "".join(_tile(*each) for each in tiles) + "</section>",
         _trade_table(day),

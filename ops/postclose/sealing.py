@@ -1,6 +1,7 @@
 """Seals one day: takes the snapshot and proves it, reads what is to be read, writes the report, and closes the folder."""
 
 import contextlib
+import datetime as dt
 import hashlib
 import json
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any, Final
 from ops.postclose import archive, day, report, snapshot
 from ops.postclose.snapshot import Contents, SnapshotError
 from trader.adapters.kite.credentials import CredentialsMissing, read_credential
+from trader.app.paper import paper_account
 
 SCHEMA: Final = "tradeops.dev/post-close/v1"
 PAGE_SECONDS: Final = 5.0
@@ -43,6 +45,14 @@ class Wanted:
     git_sha: str
     credentials: Path
     keep_days: int = 0
+    is_lasting: bool = False
+    """Whether the archive outlives this run: only then may the traders forget what it holds."""
+
+    @property
+    def accounts(self) -> tuple[str, str]:
+        """The names that journals of this account have: its own, and the one that it trades on paper under."""
+        return self.account, paper_account(self.account)
+
     """Sealed days that lie further back than this are removed once the day is sealed; 0 keeps all."""
 
 
@@ -65,9 +75,7 @@ def seal_day(wanted: Wanted) -> dict[str, Any]:
         scratch = Path(made)
         taken = _snapshot(wanted, scratch)
         pages, why = _pages(wanted.metrics)
-        figures = replace(
-            day.of_date(snapshot.facts(scratch / archive.SNAPSHOT), wanted.date), denials=day.denials(pages)
-        )
+        figures = replace(_figures(wanted, scratch / archive.SNAPSHOT), denials=day.denials(pages))
         records = {archive.SNAPSHOT: scratch / archive.SNAPSHOT}
         records |= {f"config/{each.name}": each for each in wanted.files}
         logs = _log_files(wanted.logs)
@@ -101,7 +109,11 @@ def seal_day(wanted: Wanted) -> dict[str, Any]:
 
 def _finished(wanted: Wanted, target: Path, word: str) -> dict[str, Any]:
     """Verify what lies there, and only then let go of what is older than is to be kept."""
-    found = _result(target, archive.verify(target), word)
+    manifest = archive.verify(target)
+    found = _result(target, manifest, word)
+    if wanted.is_lasting and (taken_at := manifest.get("takenAt")):
+        moment = dt.datetime.fromisoformat(taken_at)
+        snapshot.note_sealed(wanted.database_url, wanted.accounts, wanted.date, moment, found["sha256"])
     if wanted.keep_days:
         found["removed"] = archive.remove_before(wanted.root, wanted.session, wanted.date, wanted.keep_days)
     return found
@@ -112,7 +124,7 @@ def _snapshot(wanted: Wanted, scratch: Path) -> Contents:
     file = scratch / archive.SNAPSHOT
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            taken = snapshot.take(wanted.database_url, wanted.account, file)
+            taken = snapshot.take(wanted.database_url, wanted.accounts, file)
             break
         except SnapshotError:
             if attempt == ATTEMPTS:
@@ -123,6 +135,12 @@ def _snapshot(wanted: Wanted, scratch: Path) -> Contents:
     except SnapshotError as error:
         raise SnapshotMismatchError(str(error)) from error
     return taken
+
+
+def _figures(wanted: Wanted, file: Path) -> day.Day:
+    """Of the account; of its trading on paper on a day that had no other."""
+    real, paper = (day.of_date(snapshot.facts(file, account), wanted.date) for account in wanted.accounts)
+    return replace(paper, is_on_paper=True) if paper.is_opened and not real.is_opened else real
 
 
 def _manifest(wanted: Wanted, taken: Contents, figures: day.Day, made: report.Provenance) -> dict[str, Any]:
@@ -136,6 +154,7 @@ def _manifest(wanted: Wanted, taken: Contents, figures: day.Day, made: report.Pr
         "gitSha": wanted.git_sha,
         "images": list(wanted.images),
         "trader": version("trading-session-trader"),
+        "takenAt": taken.taken_at.isoformat() if taken.taken_at is not None else None,
         "snapshot": {"rows": taken.rows, "digests": taken.digests},
         "token": made.token,
         "tokenFingerprint": _fingerprint(wanted.credentials),
@@ -154,6 +173,7 @@ def _manifest(wanted: Wanted, taken: Contents, figures: day.Day, made: report.Pr
             "incidents": len(figures.incidents),
             "unplanned": figures.unplanned,
             "openPositions": figures.open_positions,
+            "onPaper": figures.is_on_paper,
         },
         "denials": dict(figures.denials),
     }

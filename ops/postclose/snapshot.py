@@ -7,18 +7,20 @@ and neither taking nor restoring it needs a client of the server's version. `res
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from trader.adapters.sql import keeping
 from trader.adapters.sql.connecting import normalise
 from trader.adapters.sql.migrating import upgrade
 from trader.adapters.sql.tables import metadata
 from trader.domain.records import Record
+from trader.domain.values import AccountId
 from trader.engine.ports import StoreAway
 from trader.engine.records import RecordUnreadable, decode_record
 
@@ -35,6 +37,8 @@ class Contents:
 
     rows: dict[str, int]
     digests: dict[str, str]
+    taken_at: dt.datetime | None = None
+    """When the transaction that read them began; None where nobody asks."""
 
     @property
     def total(self) -> int:
@@ -42,8 +46,8 @@ class Contents:
         return sum(self.rows.values())
 
 
-def take(url: str, account: str, target: Path) -> Contents:
-    """Copy an account's rows into a new SQLite file, as one transaction saw them; what that transaction saw.
+def take(url: str, accounts: Sequence[str], target: Path) -> Contents:
+    """Copy the rows of these accounts into a new SQLite file, as one transaction saw them; what that transaction saw.
 
     Raises:
         SnapshotError: the database cannot be read.
@@ -54,8 +58,9 @@ def take(url: str, account: str, target: Path) -> Contents:
         source, copy = _engine(url), _engine(f"sqlite:///{target}")
         try:
             with source.connect() as reading, copy.begin() as writing:
+                taken_at = dt.datetime.now(dt.UTC)
                 _freeze(reading)
-                return _copy(reading, writing, account)
+                return replace(_copy(reading, writing, accounts), taken_at=taken_at)
         finally:
             source.dispose()
             copy.dispose()
@@ -71,6 +76,7 @@ def restore(snapshot: Path, url: str) -> Contents:
     """
     try:
         upgrade(url)
+        upgrade(f"sqlite:///{snapshot}")  # one that an older release took has fewer tables
         source, target = _engine(f"sqlite:///{snapshot}"), _engine(url)
         try:
             with source.connect() as reading, target.begin() as writing:
@@ -105,8 +111,8 @@ def prove(snapshot: Path, expected: Contents, scratch: Path) -> None:
     facts(scratch)
 
 
-def facts(database: Path) -> tuple[Record, ...]:
-    """The journal of a snapshot, oldest first, decoded.
+def facts(database: Path, account: str | None = None) -> tuple[Record, ...]:
+    """The journal of a snapshot, of one account or of all, oldest first, decoded.
 
     Raises:
         SnapshotError: a row that this release cannot read.
@@ -116,7 +122,10 @@ def facts(database: Path) -> tuple[Record, ...]:
     try:
         with engine.connect() as connection:
             order = (journal.c.epoch, journal.c.batch, journal.c.position)
-            rows = connection.execute(select(journal.c.kind, journal.c.payload).order_by(*order)).all()
+            query = select(journal.c.kind, journal.c.payload).order_by(*order)
+            if account is not None:
+                query = query.where(journal.c.account == account)
+            rows = connection.execute(query).all()
         return tuple(decode_record(kind, payload) for kind, payload in rows)
     except (SQLAlchemyError, RecordUnreadable) as error:
         raise SnapshotError(f"the journal cannot be read: {_brief(error)}") from error
@@ -124,31 +133,49 @@ def facts(database: Path) -> tuple[Record, ...]:
         engine.dispose()
 
 
-def contents(connection: Connection, account: str | None) -> Contents:
+def note_sealed(url: str, accounts: Sequence[str], date: str, taken_at: dt.datetime, sha256: str) -> None:
+    """Tell the traders that they may forget, in their time, what this day's snapshot holds.
+
+    Raises:
+        SnapshotError: the database does not take it.
+    """
+    try:
+        engine = _engine(url)
+        try:
+            with engine.begin() as connection:
+                for account in accounts:
+                    keeping.note_sealed(connection, AccountId(account), date, taken_at, sha256)
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ValueError) as error:
+        raise SnapshotError(f"the database does not take the note that {date} is sealed: {_brief(error)}") from error
+
+
+def contents(connection: Connection, accounts: Sequence[str] | None) -> Contents:
     """Rows and digests as a connection sees them."""
     rows: dict[str, int] = {}
     digests: dict[str, str] = {}
     for table in metadata.sorted_tables:
-        found = _rows(connection, table, account)
+        found = _rows(connection, table, accounts)
         rows[table.name], digests[table.name] = len(found), _digest(found)
     return Contents(rows, digests)
 
 
-def _copy(reading: Connection, writing: Connection, account: str | None) -> Contents:
+def _copy(reading: Connection, writing: Connection, accounts: Sequence[str] | None) -> Contents:
     rows: dict[str, int] = {}
     digests: dict[str, str] = {}
     for table in metadata.sorted_tables:
-        found = _rows(reading, table, account)
+        found = _rows(reading, table, accounts)
         if found:
             writing.execute(insert(table), found)
         rows[table.name], digests[table.name] = len(found), _digest(found)
     return Contents(rows, digests)
 
 
-def _rows(connection: Connection, table: Table, account: str | None) -> list[dict[str, Any]]:
+def _rows(connection: Connection, table: Table, accounts: Sequence[str] | None) -> list[dict[str, Any]]:
     query = select(table).order_by(*table.primary_key.columns)
-    if account is not None:
-        query = query.where(table.c.account == account)
+    if accounts is not None:
+        query = query.where(table.c.account.in_(accounts))
     return [_plain(row._mapping) for row in connection.execute(query)]
 
 

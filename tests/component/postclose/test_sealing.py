@@ -1,10 +1,12 @@
 """A day is sealed from a real database, proved by restoring it, and never touched again."""
 
+import asyncio
 import itertools
 import json
 import sqlite3
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +17,14 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, insert, select, text
 
 from ops.postclose.cli import main
+from ops.postclose.snapshot import Contents, prove
 from tests.component.trader.postgres_server import running_server
+from tests.component.trader.test_desk_messages import webhook
 from tests.unit.postclose.facts import DATE, INTENT, KILL, OPENED, RELEASED, won
 from trader.adapters.sql.connecting import normalise
 from trader.adapters.sql.migrating import upgrade
-from trader.adapters.sql.tables import audit, journal, kills, leader_epoch
+from trader.adapters.sql.tables import audit, journal, kills, leader_epoch, sealed_days
+from trader.app.paper import paper_account
 from trader.engine.records import encode
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(120)]
@@ -44,12 +49,12 @@ def new_postgresql() -> Iterator[Callable[[], str]]:
         yield make
 
 
-def fill(url: str) -> None:
+def fill(url: str, accounts: tuple[str, ...] = (ACCOUNT, "ZZ9999")) -> None:
     """A day of two accounts: ours, and one that must not be in the archive."""
     upgrade(url)
     engine = create_engine(normalise(url))
     with engine.begin() as connection:
-        for account in (ACCOUNT, "ZZ9999"):
+        for account in accounts:
             connection.execute(insert(leader_epoch).values(account=account, epoch=1, holder="pod_uid_nonce"))
             for batch, fact in enumerate([OPENED, *won(INTENT, 1), KILL, RELEASED], 1):
                 kind, payload = encode(fact)
@@ -123,6 +128,7 @@ def test_a_day_of_postgresql_is_restored_into_another_postgresql(
         "incidents": 2,
         "unplanned": 0,
         "openPositions": 0,
+        "onPaper": False,
     }
     target = new_postgresql()
     assert ask("restore", str(desk.day), "--database", target)[0] == 0
@@ -213,3 +219,100 @@ def test_days_that_are_older_than_is_kept_are_removed_once_the_day_is_sealed(des
     code, result, _ = desk.run("--keep-days", "30", date="2026-11-23")
     assert (code, result["result"], result["removed"]) == (0, "Archived", ["2026-10-23"])
     assert sorted(each.name for each in sessions.iterdir()) == ["2026-01-01", "2026-10-24", "2026-11-23"]
+
+
+def sealed(url: str) -> list[tuple[str, str]]:
+    """What the traders may forget in time, by account and day."""
+    engine = create_engine(normalise(url))
+    with engine.connect() as connection:
+        rows = connection.execute(select(sealed_days).order_by(sealed_days.c.account)).all()
+    engine.dispose()
+    return [(row.account, row.trading_date) for row in rows]
+
+
+def test_traders_forget_only_for_an_archive_that_lasts(desk: Desk) -> None:
+    """A note of the day, under both names of the account, once its archive is proved; a second run mends a note that failed."""
+    assert desk.run()[0] == 0
+    assert sealed(desk.url) == []
+    for _ in range(2):
+        assert desk.run("--lasting")[:1] == (0,)
+        assert sealed(desk.url) == [(ACCOUNT, DATE), (paper_account(ACCOUNT), DATE)]
+
+
+def test_a_damaged_archive_lets_nobody_forget(desk: Desk) -> None:
+    """Nor one whose database does not take the note: that is tried again."""
+    desk.run()
+    (desk.day / "report.txt").write_text("nothing happened")
+    assert desk.run("--lasting")[0] == 1
+    assert sealed(desk.url) == []
+
+
+def test_a_database_that_does_not_take_the_note_is_tried_again(desk: Desk) -> None:
+    """The day is sealed and stays so; the exit code says that something is left to do."""
+    with sqlite3.connect(desk.folder / "journal.db") as connection:
+        connection.execute(
+            "create trigger full before insert on sealed_days begin select raise(abort, 'disk is full'); end"
+        )
+    connection.close()
+    code, result, _ = desk.run("--lasting")
+    assert (code, result["reason"]) == (2, f"the database does not take the note that {DATE} is sealed: disk is full")
+    with sqlite3.connect(desk.folder / "journal.db") as connection:
+        connection.execute("drop trigger full")
+    connection.close()
+    assert desk.run("--lasting")[0] == 0
+    assert len(sealed(desk.url)) == 2
+
+
+def test_a_day_that_was_traded_on_paper_is_reported_as_such(desk: Desk) -> None:
+    """Its journal stands under another name; a burn-in day has figures too."""
+    url = f"sqlite:///{desk.folder / 'paper.db'}"
+    fill(url, (paper_account(ACCOUNT),))
+    desk.url = url
+    code, result, said = desk.run()
+    assert (code, result["day"]["onPaper"], result["day"]["orders"]) == (0, True, 2), said
+    assert f"account {ACCOUNT}, on paper" in (desk.day / "report.txt").read_text()
+    assert "on paper" in (desk.day / "report.html").read_text()
+
+
+def test_an_archive_of_an_older_schema_is_still_whole(desk: Desk) -> None:
+    """Its snapshot lacks a table that came later."""
+    desk.run()
+    with tempfile.TemporaryDirectory() as made:
+        scratch = Path(made)
+        with tarfile.open(desk.day / "records.tar.gz") as tar:
+            tar.extractall(scratch, filter="data")
+        with sqlite3.connect(scratch / "snapshot.db") as connection:
+            connection.execute("drop table sealed_days")
+            connection.execute("update alembic_version set version_num = '0002'")
+        connection.close()
+        manifest = json.loads((desk.day / "manifest.json").read_text())
+        kept = manifest["snapshot"]
+        old = {name: {key: value for key, value in kept[name].items() if key != "sealed_days"} for name in kept}
+        prove(scratch / "snapshot.db", Contents(old["rows"], old["digests"]), scratch / "restored.db")
+
+
+async def test_the_report_goes_to_the_desk_once(desk: Desk) -> None:
+    """The same page that lies in the archive, to everybody who is named; not again when the day is only verified."""
+    async with webhook() as (port, received):
+        folder = desk.folder / "notifications"
+        folder.mkdir()
+        (folder / "urls").write_text(f"json://127.0.0.1:{port}/hooks/secret-path\n")
+        _, result, said = await asyncio.to_thread(desk.run, "--notifications", str(folder))
+        again = (await asyncio.to_thread(desk.run, "--notifications", str(folder)))[1]
+    (message,) = received
+    assert message["title"] == f"index-intraday {DATE}: sealed"
+    assert message["message"].strip() == (desk.day / "report.txt").read_text().strip()
+    assert len(message["message"].splitlines()) < 60, "two minutes"
+    assert (result["told"], "told" in again, "secret-path" in said + json.dumps(result)) == ("Told 1", False, False)
+
+
+def test_a_desk_that_cannot_be_told_loses_no_archive(desk: Desk) -> None:
+    """What came of it stands in the result; a damaged day is told of as well."""
+    folder = desk.folder / "notifications"
+    folder.mkdir()
+    (folder / "urls").write_text("json://127.0.0.1:1/hooks/secret-path\n")
+    code, result, _ = desk.run("--notifications", str(folder))
+    assert (code, result["told"]) == (0, "Not told: not taken by: json")
+    (desk.day / "report.txt").write_text("nothing happened")
+    code, result, _ = desk.run("--notifications", str(folder))
+    assert (code, result["told"]) == (1, "Not told: not taken by: json")

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from trader.adapters.sql.connecting import make_engine
+from trader.adapters.sql.keeping import note_sealed
 from trader.adapters.sql.migrating import newest
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.sql.tables import journal
@@ -43,6 +44,17 @@ async def test_what_nobody_replays_is_forgotten_after_its_time(
 
     assert await store.prune(account, 30) == 0
     grow_old((1,))
+    assert await store.prune(account, 30) == 0, "no archive holds it"
+    with engine.begin() as connection:
+        note_sealed(connection, AccountId("somebody else"), "2026-11-01", dt.datetime.now(dt.UTC), "00")
+    assert await store.prune(account, 30) == 0, "nor does another account's"
+    with engine.begin() as connection:
+        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=32)
+        note_sealed(connection, account, "2026-10-20", long_ago, "00")
+    assert await store.prune(account, 30) == 0, "nor does an archive of before"
+    with engine.begin() as connection:
+        note_sealed(connection, account, "2026-11-01", dt.datetime.now(dt.UTC), "00")
+        note_sealed(connection, account, "2026-11-01", long_ago, "the first word holds")
     assert await store.prune(account, 30) == 1
     grow_old((2, 3))
     assert await store.prune(account, 30) == 1

@@ -80,9 +80,21 @@ def test_the_claim_that_keeps_a_day_is_named() -> None:
     (job,) = jobs(seen)
     pod = job["spec"]["template"]["spec"]
     assert {"name": "archive", "persistentVolumeClaim": {"claimName": "desk-archive"}} in pod["volumes"]
-    assert pod["containers"][0]["args"][-2:] == ["--keep-days", "30"]
+    assert pod["containers"][0]["args"][-3:] == ["--keep-days", "30", "--lasting"]
     seen = settled(ended(seen))
     assert gate(seen, "PostCloseSucceeded")[2].endswith("index/2026-11-23 on desk-archive")
+
+
+def test_without_a_claim_nobody_forgets_for_it() -> None:
+    """An archive in an emptyDir is gone with its Job; whom to tell is mounted as it is for a trader."""
+    told = {"notifications": {"secretRef": {"name": "desk-notifications"}}}
+    (job,) = jobs(settled(at_market(gated_desk({}, **(SEAL | told)), "CLOSED")))
+    pod = job["spec"]["template"]["spec"]
+    assert "--lasting" not in pod["containers"][0]["args"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "notifications"]
+    assert volume["secret"]["optional"] is True
+    mounts = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+    assert mounts["notifications"] == "/etc/trader/notifications"
 
 
 # --- burn-in ---

@@ -1,7 +1,7 @@
 """The Jobs: a drill in isolation, and the post-close (docs/seams.md §7 and §8 say what each is told).
 
 Neither has a token for the API server. A drill has no Secret either, and nothing but loopback to talk to: it runs the traders'
-own image against a simulator of its own. The post-close reads what a trader reads, and writes the archive alone.
+own image against a simulator of its own. The post-close reads what a trader reads, and writes the archive and a note of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ from session_operator.domain.names import (
     MOUNT_ARCHIVE,
     MOUNT_CREDENTIALS,
     MOUNT_DATABASE,
+    MOUNT_NOTIFICATIONS,
     MOUNT_SESSION,
     MOUNT_TEMPORARY,
     TRADER_PORT,
@@ -32,7 +33,7 @@ from session_operator.domain.names import (
 from session_operator.domain.observed import Child, Observed
 from session_operator.domain.sessions import Session
 from session_operator.domain.verdicts import has_ended
-from session_operator.domain.workload import SECRET_MODE
+from session_operator.domain.workload import SECRET_MODE, notification_volumes
 from session_operator.model import Spec
 from session_operator.proofs import Run, RunKind
 
@@ -108,10 +109,13 @@ def _post_close(session: Session, spec: Spec, run: Run, material: Material) -> B
     if spec.post_close is not None and spec.post_close.retention is not None and archive is not None:
         arguments += ["--keep-days", spec.post_close.retention.removesuffix("d")]
     container = _container(image, ["python", "-m", "ops.postclose", "run"], arguments, cpu="100m", memory="256Mi")
+    if archive is not None:  # what lies in an emptyDir is gone with the Job: no trader may forget for it
+        arguments.append("--lasting")
     container["volumeMounts"] = [
         _mount("session", MOUNT_SESSION),
         _mount("credentials", MOUNT_CREDENTIALS),
         _mount("database", MOUNT_DATABASE),
+        *([_mount("notifications", MOUNT_NOTIFICATIONS)] if spec.notifications is not None else []),
         {"name": "archive", "mountPath": MOUNT_ARCHIVE},
         {"name": "temporary", "mountPath": MOUNT_TEMPORARY},
     ]
@@ -125,6 +129,7 @@ def _post_close(session: Session, spec: Spec, run: Run, material: Material) -> B
         {"name": "session", "projected": {"sources": [{"configMap": {"name": each}} for each in files]}},
         _secret("credentials", spec.account.broker.credentials_secret_ref.name),
         _secret("database", spec.storage.database_secret_ref.name),
+        *notification_volumes(spec),
         {"name": "archive"} | kept,
         {"name": "temporary", "emptyDir": {}},
     ]

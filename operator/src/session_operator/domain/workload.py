@@ -148,13 +148,13 @@ def _volumes(session: Session, spec: Spec, file: SessionFile) -> list[dict[str, 
             {"name": name, "secret": {"secretName": secret, "defaultMode": SECRET_MODE}}
             for name, secret in secrets.items()
         ),
-        *_notifications(spec),
+        *notification_volumes(spec),
         {"name": "journal", "emptyDir": {}},
         {"name": "temporary", "emptyDir": {}},
     ]
 
 
-def _notifications(spec: Spec) -> list[dict[str, Any]]:
+def notification_volumes(spec: Spec) -> list[dict[str, Any]]:
     """Whom to tell: optional, for a desk that cannot be told must still have its positions protected."""
     if spec.notifications is None:
         return []

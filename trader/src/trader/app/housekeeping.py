@@ -1,4 +1,7 @@
-"""The leader forgets what nobody replays any more: the journal of a month ago is the archive's, not the database's."""
+"""The leader forgets what nobody replays any more: the journal of a month ago is the archive's, not the database's.
+
+What no post-close has sealed is no archive's, and stays however old it is.
+"""
 
 import asyncio
 from typing import Final, Protocol

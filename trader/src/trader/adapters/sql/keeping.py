@@ -4,14 +4,16 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, select, text, tuple_
+from sqlalchemy import Connection, and_, delete, func, insert, select, text, tuple_
 
 from trader.adapters.sql.migrating import current_revision
-from trader.adapters.sql.tables import journal, outbox
+from trader.adapters.sql.tables import journal, outbox, sealed_days
 from trader.domain.values import AccountId
 
 ROWS_AT_ONCE: Final = 2_000
 """Few enough that nobody waits for their locks."""
+SEALING: Final = dt.timedelta(hours=1)
+"""More than a post-close needs for its snapshot, and than its machine's clock may differ from the database's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,13 @@ def read_health(connection: Connection) -> Health:
 def prune(connection: Connection, account: AccountId, days: int, start: tuple[int, int, int] | None) -> int:
     """Forget a bounded number of old rows: of the journal those before `start`, where replay begins, and of the outbox those
     of the same epochs.
+
+    Nothing goes that no sealed day holds: a snapshot has all rows that stood when it was taken.
     """
-    if start is None:
+    sealed = _sealed_until(connection, account)
+    if start is None or sealed is None:
         return 0
-    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
+    before = min(dt.datetime.now(dt.UTC) - dt.timedelta(days=days), sealed - SEALING)
     gone = 0
     for table in (journal, outbox):
         key = (table.c.epoch, table.c.batch, table.c.position)
@@ -55,3 +60,23 @@ def prune(connection: Connection, account: AccountId, days: int, start: tuple[in
             last = tuple(rows[-1])
             gone += connection.execute(delete(table).where(and_(old, tuple_(*key) <= last))).rowcount
     return gone
+
+
+def note_sealed(
+    connection: Connection, account: AccountId, trading_date: str, taken_at: dt.datetime, sha256: str
+) -> None:
+    """Remember that a day is sealed and its archive proved; the first word about a day holds."""
+    mine = and_(sealed_days.c.account == account, sealed_days.c.trading_date == trading_date)
+    if connection.execute(select(sealed_days.c.account).where(mine)).first() is None:
+        row = {"account": account, "trading_date": trading_date, "taken_at": taken_at, "sha256": sha256}
+        connection.execute(insert(sealed_days), [row])
+
+
+def _sealed_until(connection: Connection, account: AccountId) -> dt.datetime | None:
+    """When the newest snapshot was taken; None when no day was ever sealed."""
+    newest: dt.datetime | None = connection.execute(
+        select(func.max(sealed_days.c.taken_at)).where(sealed_days.c.account == account)
+    ).scalar()
+    if newest is None:
+        return None
+    return newest.replace(tzinfo=dt.UTC) if newest.tzinfo is None else newest

@@ -8,6 +8,7 @@ Why each exists:
 * `intents`: which epoch burned a signal. A successor never sends an older epoch's entry.
 * `kills`: one row per kill; at most one of an account stands (a partial unique index says so).
 * `kill_switches`: what was last heard of a session's `spec.killSwitch.engaged`, so that an engagement makes one kill.
+* `sealed_days`: which days a post-close has sealed, and when it read them; younger rows are never forgotten.
 * `audit`: what people asked of the traders, and what came of it; nothing reads it to decide.
 """
 
@@ -122,3 +123,12 @@ audit = Table(
     Column("pod", Text, nullable=False),
 )
 Index("audit_times", audit.c.account, audit.c.at)
+
+sealed_days = Table(
+    "sealed_days",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("trading_date", Text, primary_key=True),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+    Column("sha256", Text, nullable=False),
+)
