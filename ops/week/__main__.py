@@ -37,7 +37,8 @@ def tell(story: Story, drills: Sequence[str]) -> None:
         for number, day in enumerate(days[:3], 1):
             story.chapter(f"{day:%A}: burn-in day {number}, on paper")
             week.morning(day, "paper")
-            week.trade_until(dt.time(12, 0), "the market opens; until noon")
+            week.open_market()
+            week.trade_until(dt.time(12, 0), "the morning")
             if number == 3:
                 week.restart_leader()
             week.trade_until(dt.time(15, 0), "the afternoon")
@@ -47,13 +48,14 @@ def tell(story: Story, drills: Sequence[str]) -> None:
         week.morning(days[3], "canary, then full")
         with story.step("the gates are satisfied, and Live is allowed"):
             wait_for("LiveAllowed", lambda: made.session.condition("LiveAllowed").get("status") == "True" or None, 120)
-        week.trade_until(dt.time(9, 45), "the market opens under the canary's limits")
+        week.open_market()
         week.await_stage("full", dt.time(14, 0))
         week.trade_until(dt.time(15, 0), "the afternoon under the full limits")
         week.evening()
         story.chapter(f"{days[4]:%A}: full; a warm restart, and a kill")
         week.morning(days[4], "full")
-        week.trade_until(dt.time(10, 30), "the market opens")
+        week.open_market()
+        week.trade_until(dt.time(10, 30), "the morning")
         week.restart_leader()
         week.kill("the week's kill", dt.time(15, 0))
         week.evening()

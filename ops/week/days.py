@@ -15,7 +15,7 @@ from ops.clients.session import Leadership, wait_for
 from ops.demo.story import Story
 from ops.judging.checkers import Interval, flat_since, judge, longest_unprotected_seconds
 from ops.judging.history import changes, of_account, ours
-from ops.week.market import CLOSES, OPENS, MarketClock, at
+from ops.week.market import CLOSES, OPENING, OPENS, RANGE_ENDS, MarketClock, at
 from ops.week.stage import Stage, manifest
 
 TRADER = ROOT / ".venv" / "bin" / "trader"
@@ -111,10 +111,16 @@ class Week:
             raise ValueError(done.stdout.strip() or done.stderr.strip())
         return True
 
-    def trade_until(self, time_of_day: dt.time, what: str) -> None:
-        """Walk on; a protected position must have stood by then."""
+    def open_market(self) -> None:
+        """Walk to the opening, and slowly through the range that the strategy makes of it."""
         row = self.rows[-1]
-        self.clock.walk(at(row.date, OPENS))
+        with self.story.step("the market opens; the opening range is seen whole"):
+            self.clock.walk(at(row.date, OPENS) - dt.timedelta(minutes=2))
+            self.clock.walk(at(row.date, RANGE_ENDS), speed=OPENING)
+
+    def trade_until(self, time_of_day: dt.time, what: str) -> None:
+        """Walk on."""
+        row = self.rows[-1]
         with self.story.step(what):
             self.clock.walk(at(row.date, time_of_day))
         orders = ours(self.log())
@@ -139,7 +145,7 @@ class Week:
             config = self.session.status().get("config") or {}
             return bool(config.get("stage") == stage)
 
-        with self.story.step(f"the leader trades by the limits of the stage {stage}"):
+        with self.story.step(f"the leader trades by the limits of the stage {stage}, by {by:%H:%M}"):
             if not self.clock.walk(at(row.date, by), there):
                 rollout = self.session.status().get("rollout") or {}
                 raise ValueError(f"not by {by:%H:%M}: {rollout.get('phase')}: {rollout.get('message')}")

@@ -13,9 +13,11 @@ from ops.clients.session import wait_for
 INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
 # Market seconds in a machine second. Fast enough for a week in half an hour, slow enough that a stop's five seconds are minutes.
 WALK = 120.0
+# The opening range must be seen without a gap; two ticks come in a machine second.
+OPENING = 20.0
 STROLL = 1.0
 MONDAY = dt.date(2026, 12, 7)
-OPENS, CLOSES = dt.time(9, 15), dt.time(15, 40)
+OPENS, RANGE_ENDS, CLOSES = dt.time(9, 15), dt.time(9, 25), dt.time(15, 40)
 
 
 class MarketClock:
@@ -34,10 +36,10 @@ class MarketClock:
         seconds = (to - self.now()).total_seconds()
         self._set(advance_seconds=max(seconds, 0.0), speed=STROLL)
 
-    def walk(self, to: dt.datetime, until: Callable[[], bool] = lambda: False) -> bool:
+    def walk(self, to: dt.datetime, until: Callable[[], bool] = lambda: False, *, speed: float = WALK) -> bool:
         """Walk to that time, or until something has come about; returns whether it had. Then the clock is at real time."""
-        self._set(speed=WALK)
-        most = (to - self.now()).total_seconds() / WALK
+        self._set(speed=speed)
+        most = (to - self.now()).total_seconds() / speed
         try:
             return wait_for(f"{to:%A %H:%M}", lambda: self._there(to, until), max(most, 1.0) * 2 + 30)
         finally:
