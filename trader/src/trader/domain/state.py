@@ -8,6 +8,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from trader.domain.calendars import Calendar, Session
 from trader.domain.charges import ChargeTable
@@ -42,7 +43,6 @@ from trader.domain.values import (
 _NOTHING = Paise(0)
 _NO_TIME = MachineTime(0)
 _NO_EPOCH = Epoch(0)
-_NO_ORDERS: Mapping[Tag, "Order"] = {}
 _REJECTED, _ABSENT = OrderStatus.REJECTED, OrderStatus.ABSENT
 
 
@@ -102,46 +102,58 @@ class Order:
 
 
 class Orders(dict[Tag, Order]):
-    """The orders of one bracket, by tag. Never changed once made, so that what every step asks of them is counted once."""
+    """The orders of one bracket, by tag. Never changed once made, so that what every step asks of them is counted once: when it is
+    first asked for, since most of them are replaced before anybody asks.
+    """
 
-    __slots__ = (
-        "cash_flow",
-        "charges",
-        "duplicates",
-        "entry_filled",
-        "entry_value",
-        "exits_filled",
-        "has_failed",
-        "live",
-        "live_of",
-        "net",
-    )
+    net: int
+    """Signed quantity of all fills."""
+    cash_flow: int
+    charges: int
+    entry_filled: int
+    entry_value: int
+    exits_filled: int
+    has_failed: bool
+    """Whether one was refused, or never was."""
+    duplicates: int
+    """Orders beyond the first that the broker accepted for one leg and attempt, whatever the epoch."""
+    live: tuple[Order, ...]
+    """Orders that may still fill."""
+    live_of: dict[Leg, tuple[Order, ...]]
+    __slots__ = tuple(__annotations__)
 
-    def __init__(self, orders: Mapping[Tag, Order] = _NO_ORDERS) -> None:
-        super().__init__(orders)
-        live: list[Order] = []
+    def with_order(self, order: Order) -> "Orders":
+        """These and one more, or one of them as it is now."""
+        changed = Orders(self)
+        changed[order.tag] = order
+        return changed
+
+    def __getattr__(self, name: str) -> Any:
+        """A slot that is still empty: count them all."""
+        if name not in Orders.__slots__:
+            raise AttributeError(name)
+        self._count()
+        return getattr(self, name)
+
+    def _count(self) -> None:
         self.net = self.cash_flow = self.charges = self.entry_filled = self.entry_value = self.exits_filled = 0
-        self.has_failed = False
-        accepted: list[tuple[Leg, int]] = []
+        self.has_failed, live, accepted = False, [], []
         for order in self.values():
-            status, filled = order.status, order.filled_quantity
+            status = order.status
             if not status.is_terminal:
                 live.append(order)
             elif status is _REJECTED or status is _ABSENT:
                 self.has_failed = True
-            if filled:
-                self._count(order, filled)
+            if order.filled_quantity:
+                self._count_fills(order, order.filled_quantity)
             if order.order_id is not None and status is not _REJECTED:
                 accepted.append((order.leg, order.attempt))
         self.duplicates = len(accepted) - len(set(accepted))
-        """Orders beyond the first that the broker accepted for one leg and attempt, whatever the epoch."""
-        self.live = tuple(live)
-        """Orders that may still fill."""
-        self.live_of: dict[Leg, tuple[Order, ...]] = {}
+        self.live, self.live_of = tuple(live), {}
         for order in live:
             self.live_of[order.leg] = (*self.live_of.get(order.leg, ()), order)
 
-    def _count(self, order: Order, filled: int) -> None:
+    def _count_fills(self, order: Order, filled: int) -> None:
         signed = order.side.sign * filled
         self.net += signed
         self.cash_flow -= signed * order.average_price + order.charges
@@ -151,10 +163,6 @@ class Orders(dict[Tag, Order]):
             self.entry_value += filled * order.average_price
         else:
             self.exits_filled += filled
-
-    def with_order(self, order: Order) -> "Orders":
-        """These and one more, or one of them as it is now."""
-        return Orders({**self, order.tag: order})
 
 
 @quick
