@@ -43,6 +43,7 @@ def main() -> None:
 @click.option("--funds", type=float, help="Rupees of a user that login makes.  [default: 1000000]")
 @click.option("--faults", "scenario", help="YAML file with a list of faults that are at work from the start.")
 @click.option("--replay", "recording", help="Recorded ticks that the market follows: CSV or Parquet.")
+@click.option("--mirror", is_flag=True, default=None, help="Follow pushed quotes only, by the machine's clock.")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="YAML file; options given here win over it.")
 @click.option("--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]))
 def serve(  # noqa: PLR0917
@@ -57,6 +58,7 @@ def serve(  # noqa: PLR0917
     funds: float | None,
     scenario: str | None,
     recording: str | None,
+    mirror: bool | None,
     file: Path | None,
     log_level: str,
 ) -> None:
@@ -76,6 +78,7 @@ def serve(  # noqa: PLR0917
             funds=funds,
             faults_file=scenario,
             replay=recording,
+            mirror=mirror,
         )
         asyncio.run(_serve(config))
     except ConfigInvalid as error:

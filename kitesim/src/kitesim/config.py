@@ -186,6 +186,11 @@ class SimulatorConfig(_Section):
     replay: Path | None = Field(
         None, description="recorded ticks (CSV, or Parquet with kitesim[parquet]) that the market follows"
     )
+    mirror: bool = Field(
+        False,
+        description="nothing moves by itself, and only what was pushed trades; market time is the machine's unless "
+        "`date` or `start` say otherwise",
+    )
     faults_file: Path | None = Field(None, description="a scenario: a YAML file with a list `faults`")
     log_capacity: int = Field(200_000, ge=1_000)
     first_order_id: int | None = Field(

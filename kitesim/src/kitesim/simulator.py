@@ -19,6 +19,7 @@ from kitesim.limits import RateLimiter
 from kitesim.market.content import daily_volatility, load_instruments, shapes
 from kitesim.market.feeding import FedTick, feed, inspect, replay
 from kitesim.market.instruments import Master
+from kitesim.market.listing import ListedContract, listed
 from kitesim.market.market import Market
 from kitesim.market.master import build_master
 from kitesim.market.paths import Paths
@@ -44,7 +45,9 @@ class Simulator:
         self.config = config
         self.calendar = load_calendar(config.market, config.calendar_file, config.seed)
         day = config.date or today()
-        self.clock = clock or MarketClock(at(day, config.start), config.speed)
+        follows_machine = config.mirror and config.date is None and "start" not in config.model_fields_set
+        begins = machine_unix_ns() if follows_machine else at(day, config.start)
+        self.clock = clock or MarketClock(begins, config.speed)
         self.log = TruthLog(self.clock.now_ns, machine_unix_ns, config.log_capacity)
         self._content = load_instruments()
         master = build_master(self._content, self.calendar, day, strikes=config.strikes)
@@ -127,7 +130,7 @@ class Simulator:
         if self.calendar.halted:
             halted = self.calendar.halted
             tokens = [token for token in tokens if self.market.quotes[token].instrument.exchange not in halted]
-        ticked = self.market.advance(tokens, now_ns)
+        ticked = [] if self.config.mirror else self.market.advance(tokens, now_ns)
         self.desk.on_ticks(ticked)
         self.hub.publish(ticked)
 
@@ -153,6 +156,20 @@ class Simulator:
         self.desk.on_ticks(moved)
         self.hub.publish(moved)
         return len(moved)
+
+    def list_contracts(self, rows: Iterable[ListedContract]) -> list[str]:
+        """List what the master lacks, and return the names of those whose underlying is not known here."""
+        underlyings = {row.name: row for row in self._content.derivatives}
+        unknown: list[str] = []
+        for row in rows:
+            if row.instrument in self.master.by_key:
+                continue
+            made = listed(row, underlyings, self.master)
+            if made is None:
+                unknown.append(row.instrument)
+            else:
+                self.market.list_contract(made)
+        return unknown
 
     def _open_recording(self) -> Iterator[tuple[int, FedTick]] | None:
         """Read the recording through, so that nothing of it can stop the market later, and begin it."""

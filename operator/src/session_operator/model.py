@@ -144,6 +144,31 @@ class Egress(Part):
     )
 
 
+class PaperExchange(Part):
+    """A kitesim that mirrors the market of the account's broker."""
+
+    rules = (
+        Rule(
+            "!self.url.contains('zerodha.') && !self.url.contains('kite.trade') && "
+            "!self.streamURL.contains('zerodha.') && !self.streamURL.contains('kite.trade')",
+            "broker.paper must be a kitesim (kitesim serve --mirror), never Zerodha",
+            lambda it: not any(name in each for name in ("zerodha.", "kite.trade") for each in (it.url, it.stream_url)),
+        ),
+    )
+
+    url: str = Field(
+        max_length=512,
+        pattern=r"^https?://[^\s/]+/?$",
+        description="REST endpoint of the kitesim, such as http://paper.trading:8080.",
+    )
+    stream_url: str = Field(
+        alias="streamURL",
+        max_length=512,
+        pattern=r"^wss?://[^\s/]+/?$",
+        description="WebSocket endpoint of the kitesim, such as ws://paper.trading:8080.",
+    )
+
+
 class Broker(Part):
     """Who takes the orders, and with which credentials."""
 
@@ -179,9 +204,16 @@ class Broker(Part):
         description=(
             "Secret with the broker's credentials. Kite: keys api_key, api_secret and access_token. "
             "Kitesim: control_token alone (the trader logs itself in), or the three of Kite. "
-            "With tokenCommand: api_key alone. "
+            "With tokenCommand: api_key alone. With paper: control_token of the mirror too. "
             "A key api_token, if present, is the bearer token of the traders' HTTP."
         )
+    )
+    paper: PaperExchange | None = Field(
+        default=None,
+        description=(
+            "Where orders go in mode Paper: a kitesim that mirrors the live market, to which the leader shows its quotes. "
+            "Absent: with type Kitesim another account of the same simulator, with type Kite nothing is traded on paper."
+        ),
     )
     token_command: (
         list[Annotated[str, Field(min_length=1, max_length=1024, description="The program, or one argument of it.")]]

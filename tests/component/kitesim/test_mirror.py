@@ -1,5 +1,7 @@
 """A market that follows pushed quotes, and the official client that trades in it: paper trading on a live feed."""
 
+import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -141,3 +143,43 @@ def test_a_whole_market_is_pushed_in_one_call(exchange: Exchange) -> None:
         eventually(lambda: last_row(kite, order_id)["filled_quantity"] > 0)  # noqa: B023
     state = exchange.control("GET", "state")["last_prices"]
     assert state == prices
+
+
+def test_a_mirror_moves_only_as_it_is_pushed() -> None:
+    """By the machine's clock; what nobody pushed neither ticks nor trades, what was pushed fills at what was pushed."""
+    exchange = Exchange(date=None, mirror=True, funds=50_000_000, charges={"taken": "never"})
+    try:
+        assert abs(exchange.control("GET", "clock")["market_time_ns"] / 1e9 - time.time()) < 5
+        before = exchange.control("GET", "state")["last_prices"]
+        kite = exchange.client()
+        (name,) = [key for key in before if re.fullmatch(r"NFO:NIFTY\d\d[A-Z]{3}FUT", key)][:1]
+        terms = {"order_type": "MARKET", "market_protection": -1, "product": "NRML"}
+        with pytest.raises(kite_errors.InputException, match="No quote of NFO:NIFTY"):
+            kite.place_order("regular", "NFO", name[4:], "BUY", 65, **terms)
+        exchange.control("POST", "quotes", quotes=[{"instrument": name, "last_price": 26_500}])
+        order_id = kite.place_order("regular", "NFO", name[4:], "BUY", 65, **terms)
+        eventually(lambda: last_row(kite, order_id)["status"] == "COMPLETE")
+        assert abs(last_row(kite, order_id)["average_price"] - 26_500) < 20
+        now = exchange.control("GET", "state")["last_prices"]
+        assert {key for key in now if now[key] != before[key]} == {name}
+    finally:
+        exchange.stop()
+
+
+def test_a_mirror_lists_the_contracts_of_its_market(exchange: Exchange) -> None:
+    """A strike and a week that the seed never made trade as soon as they are listed and pushed; strangers are told."""
+    kite = exchange.client()
+    row = {"name": "NIFTY", "expiry": "2026-12-01", "tick_size": 0.05, "lot_size": 65, "freeze_quantity": 1800}
+    far = {"instrument": "NFO:NIFTY26D0131050CE", "instrument_type": "CE", "strike": 31_050, **row}
+    stranger = {"instrument": "NFO:NOSUCH26DECFUT", "instrument_type": "FUT", **row, "name": "NOSUCH"}
+    assert exchange.control("POST", "instruments", instruments=[far, stranger]) == {"unknown": [stranger["instrument"]]}
+    assert exchange.control("POST", "instruments", instruments=[far]) == {"unknown": []}, "twice is no harm"
+    assert [each["lot_size"] for each in kite.instruments("NFO") if each["tradingsymbol"] == "NIFTY26D0131050CE"] == [
+        65
+    ]
+    quote = {"instrument": far["instrument"], "last_price": 12.5}
+    assert exchange.control("POST", "quotes", quotes=[quote])["taken"] == 1
+    terms = {"order_type": "MARKET", "market_protection": -1, "product": "NRML"}
+    order_id = kite.place_order("regular", "NFO", "NIFTY26D0131050CE", "BUY", 65, **terms)
+    eventually(lambda: last_row(kite, order_id)["status"] == "COMPLETE")
+    assert abs(last_row(kite, order_id)["average_price"] - 12.5) < 2

@@ -204,3 +204,32 @@ async def test_marks_change_the_state_of_a_placement_only(open_store: Open, acco
         await store.mark(tag, "answered")
         await store.mark(tag, "answered")
     assert place(epoch).intent == INTENT
+
+
+async def test_an_account_on_paper_has_its_own_journal_under_the_same_leader_and_kill(
+    url: str, open_store: Open, account: AccountId
+) -> None:
+    """The same intent and tag may stand in both; the epoch fences both, and one kill stops both."""
+    real, paper = open_store(), SqlStore(url, account, journal_of=AccountId(f"{account}paper"))
+    try:
+        first = await paper.take_epoch(account, "a", NONE)
+        entry = place(first)
+        await paper.commit(first, "a", 1, [day("2026-11-23"), bracket(), planned(entry, first)], [entry])
+        assert await real.replay(account) == ()
+        assert await real.last_batch(account) == (0, 0)
+        assert len(await paper.replay(account)) == 3
+
+        second = await real.take_epoch(account, "b", NONE)
+        assert second > first
+        with pytest.raises(StoreRefused, match="epoch"):
+            await paper.commit(first, "a", 2, [closed()], [])
+        await real.commit(second, "b", 1, [day("2026-11-23"), bracket(), planned(entry, first)], [entry])
+
+        await real.engage_kill(account, KILL)
+        assert await paper.standing_kill(account) == KILL
+        with pytest.raises(StoreRefused, match="killed"):
+            await paper.commit(second, "b", 2, [], [place(second, intent=IntentId("0000000C"))])
+        await paper.mark(entry.tag, "sent")
+        assert len(await paper.replay(account)) == 3
+    finally:
+        paper.close()

@@ -20,9 +20,9 @@ from trader.adapters.kite.rest import KiteRest
 from trader.adapters.kite.stream import KiteStream
 from trader.app.checks import egress_finding
 from trader.app.documents import parse
+from trader.app.exchanges import token_source
 from trader.app.settings import BrokerAddress
 from trader.app.tables import freeze_table
-from trader.app.wiring import token_source
 from trader.domain.values import Paise
 from trader.engine.ports import FeedUp, Refused
 

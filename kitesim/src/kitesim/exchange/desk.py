@@ -117,6 +117,7 @@ class Desk:
             own_terms = covers.first_leg if variety == "co" else None
             request = checks.placed(variety, form, self._market, self._config.rules, own_terms)
             self._require_time(request)
+            self._require_quote(request)
             order = self._lives.new_order(account, replace(request, parent_order_id=parent_order_id, origin=origin))
             missing = unauthorised(account, order) if self._config.rules.holdings_authorisation else 0
             if missing:
@@ -242,6 +243,11 @@ class Desk:
         if request.product == "MIS" and self._schedule.is_squared_off(instrument.session, self._now_ns()):
             raise InputRefused("Intraday (MIS) orders are not accepted after the square-off. Use another product.")
         checks.check_phase(request.terms, request.variety, phase)
+
+    def _require_quote(self, request: OrderRequest) -> None:
+        """Refuse to trade in a mirror what nobody has shown to it: its price would be made up."""
+        if self._config.mirror and request.instrument.token not in self._market.fed:
+            raise InputRefused(f"No quote of {request.instrument.key} was pushed to this mirror yet.")
 
     def _fire(self, user_id: str, form: checks.Form) -> Order:
         self.admit_to_day(user_id)

@@ -89,6 +89,11 @@ class Market:
                 quote.set_open_interest(instrument.lot * contracts)
         self.quotes[token] = quote
 
+    def list_contract(self, instrument: Instrument) -> None:
+        """Begin to quote a contract that the master did not have."""
+        self.master = Master(self.master.day, [*self.master, instrument])
+        self._list(instrument)
+
     def _close_before(self, instrument: Instrument, day: date) -> int:
         rupees = self.paths.close_before(instrument.path, day)
         if instrument.expiry is not None:

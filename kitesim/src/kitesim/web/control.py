@@ -19,6 +19,7 @@ from kitesim.clocks import SECOND, machine_unix_ns
 from kitesim.errors import ControlRefused, KiteError
 from kitesim.faults import FaultSpec
 from kitesim.market.feeding import FedTick
+from kitesim.market.listing import ListedContract
 from kitesim.simulator import Simulator
 from kitesim.web.replies import SIMULATOR
 
@@ -104,6 +105,12 @@ class QuotesBody(_Body):
     quotes: list[FedTick] = Field(max_length=10_000)
 
 
+class InstrumentsBody(_Body):
+    """`POST /sim/instruments`: contracts that the market shall list."""
+
+    instruments: list[ListedContract] = Field(max_length=10_000)
+
+
 async def _body(request: web.Request, model: type[_Model]) -> _Model:
     try:
         return model.model_validate_json(await request.read())
@@ -175,6 +182,12 @@ async def quotes(simulator: Simulator, request: web.Request) -> object:
     if unknown and len(unknown) == len(body.quotes):
         raise ControlRefused(f"instrument: no instrument is called {unknown[0][:60]!r}", 404)
     return {"taken": simulator.feed(body.quotes), "unknown": unknown}
+
+
+async def instruments(simulator: Simulator, request: web.Request) -> object:
+    """List contracts of the market that is mirrored; what is listed already stays as it is."""
+    body = await _body(request, InstrumentsBody)
+    return {"unknown": simulator.list_contracts(body.instruments)}
 
 
 async def log(simulator: Simulator, request: web.Request) -> object:
@@ -317,6 +330,7 @@ CONTROL_ROUTES: tuple[tuple[str, str, Handler, type[BaseModel] | None], ...] = (
     ("POST", "/sim/price", price, PriceBody),
     ("POST", "/sim/funds", funds, FundsBody),
     ("POST", "/sim/quotes", quotes, QuotesBody),
+    ("POST", "/sim/instruments", instruments, InstrumentsBody),
     ("POST", "/sim/order", order, OrderBody),
     ("POST", "/sim/gtt", gtt, GttBody),
     ("GET", "/sim/log", log, None),

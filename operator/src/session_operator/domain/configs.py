@@ -153,6 +153,7 @@ def _broker_document(broker: Broker) -> dict[str, Any]:
     optional = {
         "url": broker.url,
         "streamURL": broker.stream_url,
+        "paper": broker.paper.model_dump(by_alias=True) if broker.paper is not None else None,
         "tokenCommand": broker.token_command,
         "egress": broker.egress.model_dump(by_alias=True, exclude_none=True) if broker.egress is not None else None,
     }

@@ -8,10 +8,11 @@ import pytest
 
 from trader.adapters.kite.credentials import KitesimLogin
 from trader.app.documents import ConfigInvalid, parse
+from trader.app.exchanges import order_root, source_of
 from trader.app.paper import PaperExchange, paper_exchange
 from trader.app.profiles import Profile
 from trader.app.settings import Pod, SessionFile, Settings
-from trader.app.wiring import Carried, Chosen, Stores, order_root, plan, source_of
+from trader.app.wiring import Carried, Chosen, Stores, plan
 from trader.domain.values import AccountId
 
 REAL = AccountId("AB1234")
@@ -91,16 +92,15 @@ def test_the_account_itself_is_no_paper_account() -> None:
 def test_orders_on_paper_have_the_paper_address_and_the_paper_login_only(broker: str, root: str) -> None:
     """At Kite the root of real orders is None, which is Zerodha: on paper it never is. No token of a person is used."""
     paper = chosen(broker, on_paper=True)
-    assert order_root(paper) == root
-    assert isinstance(source_of(paper), KitesimLogin)
+    assert order_root(settings(broker), paper.paper) == root
+    assert isinstance(source_of(settings(broker), paper.paper), KitesimLogin)
     assert paper.plan.domain_of(on_paper=True).account == "AB1234paper"
     real = chosen(broker, on_paper=False)
-    assert order_root(real) == (None if "mirror" in root else root)
+    assert order_root(settings(broker), real.paper) == (None if "mirror" in root else root)
     assert real.plan.domain_of(on_paper=False).account == REAL
 
 
 def test_nothing_is_wired_on_paper_where_there_is_no_exchange_for_it() -> None:
     """It fails instead of falling back."""
-    for ask in (order_root, source_of):
-        with pytest.raises(AssertionError, match="on paper only where there is an exchange for it"):
-            ask(chosen(KITE, on_paper=True))
+    with pytest.raises(AssertionError, match="on paper only where there is an exchange for it"):
+        assert chosen(KITE, on_paper=True).paper

@@ -64,3 +64,13 @@ def test_what_a_later_leader_overtook_is_kept_for_people(tmp_path: Path) -> None
 
     assert journal.batches() == ()
     assert [path.name for path in tmp_path.iterdir()] == ["overtaken-before-3.jsonl"]
+
+
+def test_what_was_done_on_paper_is_kept_apart_and_a_kill_is_not(tmp_path: Path) -> None:
+    """A real leader adopts no batch of paper; a kill holds on either."""
+    real, paper = EmergencyJournal(tmp_path), EmergencyJournal(tmp_path, on_paper=True)
+    paper.write(Batch(Epoch(3), 1, (), ()))
+    assert (real.batches(), len(paper.batches())) == ((), 1)
+    kill = KillRow("kill-1", KillReason.MANUAL, "enough", "tester", MarketTime(7))
+    paper.write_kill(kill)
+    assert real.kills() == (kill,)

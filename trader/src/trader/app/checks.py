@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import httpx
 
 from trader.adapters.desk_messages import AppriseDesk
+from trader.adapters.kite.paper import PaperBroker
 from trader.adapters.kite.rest import INDIA, KiteRest
 from trader.adapters.kubernetes_pods import PodImage, PodsAway
 from trader.adapters.sql.migrating import newest
@@ -62,7 +63,7 @@ def _sources(folder: Any) -> list[Any]:
 def make_checks(
     settings: Settings,
     *,
-    broker: KiteRest,
+    broker: KiteRest | PaperBroker,
     store: SqlStore,
     clock: Clock,
     clock_age: Callable[[], float],
@@ -102,7 +103,7 @@ def _at_once(find: Callable[[], Finding]) -> Callable[[], Awaitable[Finding]]:
     return ask
 
 
-async def _token(broker: KiteRest) -> Finding:
+async def _token(broker: KiteRest | PaperBroker) -> Finding:
     try:
         await broker.warm()
     except TokenDead as refusal:
@@ -114,7 +115,7 @@ async def _token(broker: KiteRest) -> Finding:
     return Finding(passed=True, detail="accepted by the broker")
 
 
-def _skew(broker: KiteRest, clock_age: Callable[[], float], is_kite: bool) -> Finding:
+def _skew(broker: KiteRest | PaperBroker, clock_age: Callable[[], float], is_kite: bool) -> Finding:
     if not is_kite:
         age = clock_age()
         passed = age <= OLDEST_CLOCK_SECONDS

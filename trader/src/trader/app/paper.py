@@ -71,18 +71,23 @@ def paper_exchange(settings: Settings) -> PaperExchange | None:
 class GuardedLink:
     """A `BrokerLink` that opens only when somebody has nothing against it."""
 
-    def __init__(self, link: BrokerLink, may_lead: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, link: BrokerLink, may_lead: Callable[[], Awaitable[None]], proved: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`may_lead` is asked before it is opened, `proved` after."""
         self._link = link
         self._may_lead = may_lead
+        self._proved = proved
 
     async def open(self) -> None:
-        """Ask, then open.
+        """Ask, open, and look what was opened.
 
         Raises:
             Outcome: it must not be opened now, or cannot.
         """
         await self._may_lead()
         await self._link.open()
+        await self._proved()
 
     async def close(self) -> None:
         """As the link's."""

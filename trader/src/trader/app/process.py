@@ -20,6 +20,7 @@ from trader.app.auditing import Audit, HeardWatch, LiveTrail
 from trader.app.checks import TOKEN_LINE, code_digest
 from trader.app.collecting import collect_at_rest
 from trader.app.documents import ConfigInvalid
+from trader.app.exchanges import is_logged_in_by_a_person
 from trader.app.footing import DeskWatch, Footing
 from trader.app.housekeeping import keep_house
 from trader.app.login import Login, TokenKeeper
@@ -35,7 +36,6 @@ from trader.app.wiring import (
     Plan,
     Unready,
     assemble,
-    is_logged_in_by_a_person,
     open_stores,
 )
 from trader.domain.calendars import Phase
@@ -250,8 +250,7 @@ class TraderProcess:
                 on_paper = await self._footing.choose()
             except StoreAway as away:
                 raise Unready(f"the database does not answer: {away}") from away
-            may_lead = self._footing.may_lead_on_paper if on_paper else None
-            chosen = replace(chosen, on_paper=on_paper, may_lead=may_lead)
+            chosen = replace(chosen, on_paper=on_paper, may_lead=self._footing.may_lead_on_paper)
             doors = replace(doors, watch=self._desk.for_engine(on_paper=on_paper))
         return await assemble(chosen, doors, self.telemetry, self._sharing, closing)
 

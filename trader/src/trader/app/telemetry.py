@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from trader.adapters.kite.mirror import MirrorFigures
 from trader.app.ledger import Ledger
 from trader.domain.values import SECOND, Epoch, GuardCode, KillReason, MachineTime, Standing, TradingState
 from trader.engine.settings import Snapshot
@@ -48,6 +49,8 @@ class Sources:
     throttled: Callable[[float], float]
     """How many order requests of the last so many seconds the account's budget counts; asks nobody outside."""
     exchange: str
+    mirror: Callable[[], MirrorFigures] | None = None
+    """What became of the quotes that were shown to a mirror; None without one."""
 
 
 class TraderTelemetry:
@@ -256,6 +259,8 @@ class _AtScrape(Collector):
         yield _gauge(
             "trader_on_paper", "1 while it trades on paper: none of its figures is money.", int(snapshot.on_paper)
         )
+        if self._sources.mirror is not None:
+            yield from _of_mirror(self._sources.mirror())
         yield from _of_view(snapshot)
 
     def _heartbeats(self) -> Iterable[Metric]:
@@ -276,6 +281,23 @@ class _AtScrape(Collector):
                 "Seconds since the last frame of the order stream, heartbeats included.",
                 (now - stream_at) / SECOND,
             )
+
+
+def _of_mirror(figures: MirrorFigures) -> Iterable[Metric]:
+    """How well a mirror follows the live market."""
+    quotes = CounterMetricFamily(
+        "trader_mirror_quotes", "Live quotes by what became of them at the paper exchange.", labels=["outcome"]
+    )
+    for outcome, count in (
+        ("pushed", figures.pushed),
+        ("overtaken", figures.overtaken),
+        ("unknown", figures.unknown),
+    ):
+        quotes.add_metric([outcome], count)
+    yield quotes
+    yield _gauge(
+        "trader_mirror_lag_seconds", "Age of the oldest live quote that waits to be pushed.", figures.lag_seconds
+    )
 
 
 def _of_view(snapshot: Snapshot) -> Iterable[Metric]:

@@ -6,38 +6,30 @@ missing, and whoever called decides to wait or to give up. What is wrong for goo
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
 
 import structlog
 
 from trader.adapters.budgeted_broker import BudgetedBroker
 from trader.adapters.kite.clock import KitesimClock
-from trader.adapters.kite.credentials import (
-    CommandToken,
-    CredentialsMissing,
-    KitesimLogin,
-    MountedToken,
-    Session,
-    TokenSource,
-    read_credential,
-)
+from trader.adapters.kite.credentials import CredentialsMissing, Session, read_credential
 from trader.adapters.kite.link import KiteLink
+from trader.adapters.kite.paper import PaperBroker
 from trader.adapters.kite.rest import KiteRest
-from trader.adapters.kite.stream import KITE_STREAM, KiteStream
 from trader.adapters.order_budget import OrderBudget
 from trader.adapters.sql.migrating import upgrade
 from trader.adapters.sql.store import SqlStore
 from trader.adapters.system_clock import SystemClock
 from trader.app.checks import Images, make_checks
+from trader.app.exchanges import Clocks, beside, connect, prove_paper
 from trader.app.observing import ObservedFeed
 from trader.app.paper import GuardedLink, PaperExchange, paper_exchange
 from trader.app.preflight import ListedPreflight
 from trader.app.profiles import risk_profile
-from trader.app.settings import BrokerAddress, Settings
+from trader.app.settings import Settings
 from trader.app.sharing import Sharing
 from trader.app.strategies import build_strategies
 from trader.app.tables import calendar, charge_table, freeze_table
@@ -55,8 +47,6 @@ from trader.engine.session import TradingEngine
 from trader.engine.settings import EnginePorts, EngineSettings
 
 log = structlog.get_logger(__name__)
-
-TOKEN_LOOK_SECONDS: Final = 2.0
 
 
 class Unready(Exception):  # noqa: N818 - says what is missing
@@ -122,6 +112,10 @@ class Carried:
     is_promoted: bool = False
 
 
+async def _always() -> None:
+    """Nothing speaks against it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """What one engine is made for."""
@@ -130,8 +124,16 @@ class Chosen:
     stores: Stores
     carried: Carried
     on_paper: bool = False
-    may_lead: Callable[[], Awaitable[None]] | None = None
-    """Asked when the Lease is won, before the exchange is: raises `Outcome` when this engine must not lead now."""
+    may_lead: Callable[[], Awaitable[None]] = _always
+    """On paper, asked when the Lease is won, before the exchange is: raises `Outcome` when this engine must not lead now."""
+
+    @property
+    def paper(self) -> PaperExchange | None:
+        """Where its orders go on paper; None for real."""
+        if not self.on_paper:
+            return None
+        assert self.plan.paper is not None, "on paper only where there is an exchange for it"
+        return self.plan.paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class Assembled:
     store: SqlStore
     preflight: ListedPreflight
     session: Session | None
-    """Whose token a person's login renews; None where no person's token has any business: an account on paper."""
+    """Whose token a person's login renews; None where no person's token has any business."""
     on_paper: bool = False
 
 
@@ -185,23 +187,15 @@ async def assemble(
     store = chosen.stores.of(on_paper=chosen.on_paper)
     clock = _clock(settings)
     gate = OrderGate(clock.machine_time)
-    address = settings.session.broker
-    is_person_s = is_logged_in_by_a_person(settings) and not chosen.on_paper
-    session = Session(source_of(chosen))
-    proxy = None if chosen.on_paper else address.proxy
-    broker = KiteRest(session, gate, clock, freeze=freeze_table(), root=order_root(chosen), proxy=proxy)
-    closing.callback(broker.close)
-    link = KiteLink(broker, clock if isinstance(clock, KitesimClock) else None)
-    closing.push_async_callback(link.close)
+    paper = chosen.paper
+    found = connect(settings, paper, Clocks(clock, gate), closing)
+    broker, link = found.broker, found.link
     if not settings.in_cluster:  # nobody stands by: whatever is wrong at the broker is said before the engine starts
-        await _prove(link, broker, may_come=is_person_s)
-    if is_person_s:
-        _beside(closing, _follow_secret(session), "secret")
+        await _prove(link, broker, may_come=found.is_person_s)
     budget = _order_budget(chosen, clock)
     closing.push_async_callback(budget.close)
-    _beside(closing, budget.follow(), "order-budget")
-    stream = KiteStream(session, clock, address.stream_url or KITE_STREAM, proxy=proxy)
-    feed = ObservedFeed(stream, clock, telemetry)
+    beside(closing, budget.follow(), "order-budget")
+    feed = ObservedFeed(found.feed, clock, telemetry)
     preflight = ListedPreflight(
         make_checks(
             settings,
@@ -226,7 +220,7 @@ async def assemble(
             telemetry=telemetry,
             watch=doors.watch,
             preflight=preflight,
-            link=link if chosen.may_lead is None else GuardedLink(link, chosen.may_lead),
+            link=link if paper is None else GuardedLink(link, chosen.may_lead, lambda: prove_paper(broker, paper)),
         ),
         trading_domain(chosen.plan.domain_of(on_paper=chosen.on_paper)),
         end_process=doors.end_process,
@@ -238,13 +232,14 @@ async def assemble(
             market_open=lambda: chosen.plan.calendar.session_at(clock.market_time()).phase.is_continuous,
             ticked_at=lambda: feed.ticked_at,
             stream_at=lambda: feed.stream_at,
-            reconnects=lambda: max(0, stream.connections - 1),
-            token_renewals=lambda: session.renewals,
+            reconnects=lambda: max(0, found.stream.connections - 1),
+            token_renewals=lambda: sum(each.renewals for each in {found.orders, found.market}),
             throttled=budget.depth,
             exchange=settings.session.calendar.exchange,
+            mirror=None if found.mirror is None else found.mirror.figures,
         )
     )
-    return Assembled(engine, clock, store, preflight, session if is_person_s else None, chosen.on_paper)
+    return Assembled(engine, clock, store, preflight, found.market if found.is_person_s else None, chosen.on_paper)
 
 
 def _engine_settings(chosen: Chosen, live: bool) -> EngineSettings:
@@ -264,45 +259,6 @@ def _engine_settings(chosen: Chosen, live: bool) -> EngineSettings:
         live=live,
         on_paper=chosen.on_paper,
     )
-
-
-def order_root(chosen: Chosen) -> str | None:
-    """Where order requests go, None for Kite itself; on paper never there, and never under the account's own name."""
-    if not chosen.on_paper:
-        return chosen.plan.settings.session.broker.url
-    paper = chosen.plan.paper
-    assert paper is not None, "on paper only where there is an exchange for it"
-    paper.check(chosen.plan.account)
-    return paper.url
-
-
-def source_of(chosen: Chosen) -> TokenSource:
-    """Whose token it is; a paper account logs itself in, and no token of a person ever reaches it."""
-    settings, paper = chosen.plan.settings, chosen.plan.paper
-    if not chosen.on_paper:
-        return token_source(settings.session.broker, settings.session.account.id, settings.credentials)
-    assert paper is not None, "on paper only where there is an exchange for it"
-    return KitesimLogin(paper.url, paper.account, settings.credentials / "control_token")
-
-
-def is_logged_in_by_a_person(settings: Settings) -> bool:
-    """Whether the token comes from a person's login: always at Kite, at a simulator when its app's key is given."""
-    return _is_logged_in_by_a_person(settings.session.broker, settings.credentials)
-
-
-def _is_logged_in_by_a_person(broker: BrokerAddress, credentials: Path) -> bool:
-    is_app_known = broker.type == "Kite" or (credentials / "api_key").exists()
-    return is_app_known and broker.token_command is None
-
-
-def token_source(broker: BrokerAddress, account: str, credentials: Path) -> TokenSource:
-    """Where the access token of this session comes from."""
-    if broker.token_command is not None:
-        return CommandToken(broker.token_command, credentials)
-    if _is_logged_in_by_a_person(broker, credentials):
-        return MountedToken(credentials)
-    assert broker.url is not None, "the model asks for it"
-    return KitesimLogin(broker.url, account, credentials / "control_token")
 
 
 def _order_budget(chosen: Chosen, clock: Clock) -> OrderBudget:
@@ -356,7 +312,7 @@ def _clock(settings: Settings) -> KitesimClock | SystemClock:
     return SystemClock() if url is None else KitesimClock(url, settings.credentials / "control_token")
 
 
-async def _prove(link: KiteLink, broker: KiteRest, *, may_come: bool) -> None:
+async def _prove(link: KiteLink, broker: KiteRest | PaperBroker, *, may_come: bool) -> None:
     """A token that is refused is found out here, in words; a broker that is only slow is not waited for.
 
     `may_come`: a person may still log in, on the page that this process serves.
@@ -373,24 +329,3 @@ async def _prove(link: KiteLink, broker: KiteRest, *, may_come: bool) -> None:
         log.warning("token_missing", reason=str(dead))
     except Outcome as failure:
         log.warning("broker_not_proved", reason=str(failure))
-
-
-async def _follow_secret(session: Session) -> None:
-    """Take a token that a person wrote into the Secret, before the old one dies."""
-    while True:
-        await asyncio.sleep(TOKEN_LOOK_SECONDS)
-        try:
-            await session.read_again()
-        except (CredentialsMissing, Outcome) as error:
-            log.warning("token_unreadable", reason=str(error))
-
-
-def _beside(closing: contextlib.AsyncExitStack, work: Coroutine[object, object, None], name: str) -> None:
-    """Run a task until the process closes."""
-    task = asyncio.create_task(work, name=name)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.wait({task})
-
-    closing.push_async_callback(end)

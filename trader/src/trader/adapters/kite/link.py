@@ -1,20 +1,28 @@
 """What only a leader holds open: the market clock's polls and the connections of REST. A standby has no socket at the broker."""
 
 import asyncio
+from typing import Protocol
 
 import structlog
 
 from trader.adapters.kite.clock import KitesimClock
-from trader.adapters.kite.rest import KiteRest
 from trader.engine.ports import Unknown
 
 log = structlog.get_logger(__name__)
 
 
+class Hangs(Protocol):
+    """A broker, as far as it hangs up."""
+
+    def let_go(self) -> None:
+        """Close the connections that nobody uses."""
+        ...
+
+
 class KiteLink:
     """The engine's `BrokerLink`."""
 
-    def __init__(self, broker: KiteRest, clock: KitesimClock | None) -> None:
+    def __init__(self, broker: Hangs, clock: KitesimClock | None) -> None:
         """`clock` is None at Kite itself, whose market time is the wall clock's."""
         self._broker = broker
         self._clock = clock

@@ -188,6 +188,14 @@ class KiteRest:
             quotes |= await self._quotes([each.key for each in instruments[start : start + QUOTES_A_CALL]])
         return tuple(master.limited(each, quotes[each.key]) if each.key in quotes else each for each in instruments)
 
+    async def whose(self) -> str:
+        """The user id that the token is of, as the broker says.
+
+        Raises:
+            Outcome: see `Broker`.
+        """
+        return await self._read(lambda kite: str(kite.profile()["user_id"]))
+
     async def warm(self) -> None:
         """Open a connection for orders and prove the token before the first order needs them.
 

@@ -12,7 +12,7 @@ import contextlib
 import json
 import random
 import struct
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -60,14 +60,17 @@ class KiteStream:
         clock: Clock,
         url: str = KITE_STREAM,
         options: StreamOptions | None = None,
+        *,
         proxy: str | None = None,
+        tee: Callable[[bytes], None] | None = None,
     ) -> None:
-        """`proxy` is an HTTP proxy that takes CONNECT; none of the environment has a say."""
+        """`proxy` is an HTTP proxy that takes CONNECT; none of the environment has a say. `tee` hears each binary frame, last."""
         self._session = session
         self._clock = clock
         self._url = url.rstrip("/")
         self._options = options or StreamOptions()
         self._proxy = proxy
+        self._tee = tee
         self.connections = 0
         """How many connections stood so far; all but the first are reconnects."""
         self.frames_not_understood = 0
@@ -172,6 +175,8 @@ class KiteStream:
                     yield Quote(at, market_time, name, last_price, bid, ask)
         except struct.error as error:
             self._not_understood(f"{len(frame)} bytes: {error}")
+        if self._tee is not None:
+            self._tee(frame)
 
     def _order(self, text: str) -> BrokerOrder | None:
         """An order frame; others (`error`, `message`) are noted and carry nothing for us."""
