@@ -49,6 +49,7 @@ class Run(Part):
     kind: RunKind = Field(description="Drill or PostClose.")
     name: str = Field(default="", description="Name of the drill.")
     config_hash: str = Field(default="", description="Hash of the configuration whose limits the drill runs with.")
+    image: str = Field(default="", description="The traders' image, which the drill runs.")
     trading_date: str = Field(description="The trading date that it is for.")
     since: str = Field(description="Since when it is due.", json_schema_extra={"format": "date-time"})
     request: str | None = Field(default=None, description="Id of the request that asked for it, if a person did.")
@@ -60,6 +61,7 @@ class DrillResult(Part):
 
     name: str = Field(description="Name of the drill.")
     config_hash: str = Field(description="Hash of the configuration whose limits it ran with.")
+    image: str = Field(default="", description="The image that it ran; it proves nothing of another.")
     verdict: Verdict = Field(description="Passed, Failed (a promise broke) or Error (nothing was shown).")
     reason: str = Field(default="", max_length=1024, description="Why it did not pass.")
     trading_date: str = Field(description="The trading date on which it ran.")
@@ -126,6 +128,7 @@ class GateStatus(Part):
     """What the gates say."""
 
     config_hash: str = Field(description="Hash of the configuration that they were judged for.")
+    image: str = Field(default="", description="The traders' image that they were judged for.")
     missing: list[Annotated[str, Field(description="One thing that is missing.")]] = Field(
         default=[], description="What is missing, in words; empty: all gates are satisfied."
     )

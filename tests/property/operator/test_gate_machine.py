@@ -62,8 +62,8 @@ class GateMachine(RuleBasedStateMachine):
         self.date = 0
         self.phase = "OPEN"
         self.hidden: dict[str, Any] = {}
-        self.shown: set[tuple[str, str, str]] = set()
-        """Drills that have passed: name, configuration, trading date; whatever came after."""
+        self.shown: set[tuple[str, str, str, str]] = set()
+        """Drills that have passed: name, configuration, image, trading date; whatever came after."""
         self.sealed: set[str] = set()
 
     @initialize(wanted=st.sampled_from(GATES), config=st.sampled_from([STABLE, CANARY]))
@@ -102,7 +102,7 @@ class GateMachine(RuleBasedStateMachine):
         run = runs(self.seen)[0]
         self.seen = ended(self.seen, verdict)
         if verdict == "Passed" and run["kind"] == "Drill":
-            self.shown.add((run["name"], run["configHash"], run["tradingDate"]))
+            self.shown.add((run["name"], run["configHash"], run["image"], run["tradingDate"]))
         if verdict == "Passed" and run["kind"] == "PostClose":
             self.sealed.add(run["tradingDate"])
 
@@ -212,7 +212,8 @@ class GateMachine(RuleBasedStateMachine):
         judged, today = status["gates"]["configHash"], status["tradingDay"]["date"]
         most = gates.get("drillMaxAgeTradingDays", 1)
         for name in gates.get("drills", []):
-            dates = {date for drill, config, date in self.shown if (drill, config) == (name, judged)}
+            subject = (name, judged, TERMS.trader_image)
+            dates = {date for *proved, date in self.shown if tuple(proved) == subject}
             assert any(_market_days(date, today) < most for date in dates), f"{name} was never shown for {judged[:10]}"
         assert len(self.sealed) >= gates.get("burnInDays", 0)
 

@@ -46,10 +46,22 @@ specs = st.sampled_from(
         spec(config={"stages": [{"name": "canary", "profile": "canary-live"}]}),
         spec(config={"stages": [{"name": "full", "profile": "nowhere"}]}),
         spec(trader={"lease": {"durationSeconds": 5}}),
+        spec(gates={"drills": ["dual-runner", "exchange-band-jump"]}),
+        spec(gates={"burnInDays": 3, "drills": ["dual-runner"]}, postClose={}, calendar={"exchange": "NFO"}),
     ]
 )
+PROVING = {
+    "tradingDay": {"date": "2026-11-23", "isMarketDay": True, "isClosed": False},
+    "runs": [{"job": "index-drill-0", "kind": "Drill", "tradingDate": "2026-11-23", "since": "2026-11-23T09:00:00Z"}],
+}
 statuses = st.sampled_from(
-    [{}, {"phase": "Nonsense"}, {"phase": "Live", "readyTraders": 2, "conditions": []}, {"message": "old", "other": 1}]
+    [
+        PROVING,
+        {},
+        {"phase": "Nonsense"},
+        {"phase": "Live", "readyTraders": 2, "conditions": []},
+        {"message": "old", "other": 1},
+    ]
 )
 leases = st.fixed_dictionaries(
     {

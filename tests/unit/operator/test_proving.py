@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,7 @@ def test_a_gate_is_closed_until_its_drills_have_passed() -> None:
     assert drill(seen, "dual-runner") | {"at": "", "job": ""} == {
         "name": "dual-runner",
         "configHash": seen.session.status["gates"]["configHash"],
+        "image": "trader:1",
         "verdict": "Passed",
         "reason": "",
         "tradingDate": "2026-11-23",
@@ -178,6 +180,16 @@ def test_the_next_day_asks_again() -> None:
     assert is_live_allowed(proved(seen))
 
 
+def test_a_drill_proves_nothing_of_another_image() -> None:
+    """What was proved is what trades: an upgrade asks again, on the same day."""
+    gates: dict[str, Any] = {"gates": {"drills": ["dual-runner"], "drillMaxAgeTradingDays": 5}}
+    seen = proved(gated_desk(gates["gates"]))
+    seen = settled(respecified(seen, trader={"image": "trader:2"}, **gates))
+    assert gate(seen)[2] == "drill dual-runner has not passed with image trader:2, only ran with trader:1 (it runs now)"
+    assert jobs(seen)[-1]["spec"]["template"]["spec"]["containers"][0]["image"] == "trader:2"
+    assert is_live_allowed(proved(seen))
+
+
 def test_a_drill_that_counts_for_days_is_renewed_on_its_last_one() -> None:
     """So the gate stays open while it runs."""
     seen = proved(gated_desk({"drills": DRILLS, "drillMaxAgeTradingDays": 3}, calendar=NSE, account=KITE_SIM))
@@ -240,7 +252,7 @@ def test_what_a_rollout_comes_to_is_drilled_ahead() -> None:
     assert canary != full
     seen = settled(ended(seen))
     assert is_live_allowed(seen)
-    assert seen.session.status["gates"] == {"configHash": canary, "missing": []}
+    assert seen.session.status["gates"] == {"configHash": canary, "image": "trader:1", "missing": []}
     assert [each["configHash"] for each in runs(seen)] == [full]
     assert rollout(seen)["stage"] == "canary"
 

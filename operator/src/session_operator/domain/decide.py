@@ -108,7 +108,7 @@ def decide(observed: Observed, terms: Terms, now: str) -> Decision:
     leadership = _leadership(observed, now)
     kill = remembered_kill(before, observed.reports.values())
     wanted = _wanted(observed, terms, _Memory(before, leadership, kill), now)
-    proofs = _proofs(observed, wanted, _Memory(before, leadership, kill), now)
+    proofs = _proofs(observed, wanted, _Memory(before, leadership, kill), terms, now)
     picture = Picture(leadership, wanted.plan, wanted.course, wanted.steering, wanted.problems, kill, proofs)
     status = build_status(observed, picture, now)
     actions: list[Action] = [*_applies(observed, wanted), *_clean(observed, wanted)]
@@ -184,13 +184,15 @@ def _leaders_report(observed: Observed, leadership: Leadership) -> TraderReport 
     return report if leader is not None and report is not None and report.epoch == leader.epoch else None
 
 
-def _proofs(observed: Observed, wanted: _Wanted, memory: _Memory, now: str) -> Proofs:
+def _proofs(observed: Observed, wanted: _Wanted, memory: _Memory, terms: Terms, now: str) -> Proofs:
     """Say where drills, post-close and burn-in stand, and what the gates still ask for."""
-    question = None
+    question, spec = None, observed.session.spec
+    image = spec.trader.image or terms.trader_image if spec is not None else ""
     if wanted.plan is not None and wanted.course is not None and wanted.steering is not None:
         burn_in = memory.status.burn_in
         question = Question(
             judged=(wanted.steering.leader or wanted.steering.boots_on).hash,
+            image=image,
             hashes=_in_question(wanted.plan, wanted.course, wanted.steering),
             final=wanted.plan.final.revision,
             before=_find_revision(burn_in.revision if burn_in is not None else None, wanted.plan, observed),

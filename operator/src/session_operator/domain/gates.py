@@ -4,10 +4,18 @@ A gate is judged for one configuration: the one that the leader trades by, or is
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from session_operator.domain.trading_days import trading_days_since
 from session_operator.model import Spec
 from session_operator.proofs import BurnIn, DrillResult, Run, RunKind, TradingDay, Verdict
+
+
+class Subject(NamedTuple):
+    """What is proved: limits, and the image that trades by them."""
+
+    config_hash: str
+    image: str
 
 
 def result_of(name: str, config_hash: str, drills: Sequence[DrillResult]) -> DrillResult | None:
@@ -15,32 +23,32 @@ def result_of(name: str, config_hash: str, drills: Sequence[DrillResult]) -> Dri
     return next((each for each in drills if (each.name, each.config_hash) == (name, config_hash)), None)
 
 
-def is_satisfied(result: DrillResult | None, day: TradingDay, spec: Spec) -> bool:
-    """Whether a drill has passed, and not too long ago."""
-    if result is None or result.verdict is not Verdict.PASSED or spec.gates is None:
+def is_satisfied(result: DrillResult | None, image: str, day: TradingDay, spec: Spec) -> bool:
+    """Whether a drill has passed with the image that trades, and not too long ago."""
+    if result is None or result.verdict is not Verdict.PASSED or result.image != image or spec.gates is None:
         return False
     age = trading_days_since(result.trading_date, day, spec)
     return age is not None and age < spec.gates.drill_max_age_trading_days
 
 
-def is_due(result: DrillResult | None, day: TradingDay, spec: Spec) -> bool:
-    """Whether a drill is to be run by itself: once a day at most, while the market is yet to close.
+def is_due(result: DrillResult | None, image: str, day: TradingDay, spec: Spec) -> bool:
+    """Whether a drill is to be run by itself: once a day and image at most, while the market is yet to close.
 
     One that counts for several days is run again on the last of them.
     """
     if spec.gates is None or not day.is_market_day or day.is_closed:
         return False
-    if result is None:
+    if result is None or result.image != image:
         return True
     age = trading_days_since(result.trading_date, day, spec)
     if age == 0:
         return False
-    return not is_satisfied(result, day, spec) or age == spec.gates.drill_max_age_trading_days - 1
+    return not is_satisfied(result, image, day, spec) or age == spec.gates.drill_max_age_trading_days - 1
 
 
 def missing(
     spec: Spec,
-    config_hash: str,
+    subject: Subject,
     day: TradingDay | None,
     *,
     drills: Sequence[DrillResult],
@@ -50,11 +58,11 @@ def missing(
     """List what is missing, in words."""
     if spec.gates is None or not (spec.gates.drills or spec.gates.burn_in_days):
         return ()
-    return (*_drills(spec, config_hash, day, drills, runs), *_burn_in(spec, burn_in))
+    return (*_drills(spec, subject, day, drills, runs), *_burn_in(spec, burn_in))
 
 
 def _drills(
-    spec: Spec, config_hash: str, day: TradingDay | None, drills: Sequence[DrillResult], runs: Sequence[Run]
+    spec: Spec, subject: Subject, day: TradingDay | None, drills: Sequence[DrillResult], runs: Sequence[Run]
 ) -> Iterator[str]:
     gates = spec.gates
     if gates is None or not gates.drills:
@@ -63,14 +71,17 @@ def _drills(
         yield "the trading day is not known: no leader has told it yet"
         return
     for name in gates.drills:
-        result = result_of(name, config_hash, drills)
-        if not is_satisfied(result, day, spec):
-            yield f"drill {name} {_why(result, day, gates.drill_max_age_trading_days)}{_under_way(name, config_hash, runs)}"
+        result = result_of(name, subject.config_hash, drills)
+        if not is_satisfied(result, subject.image, day, spec):
+            why = _why(result, subject.image, day, gates.drill_max_age_trading_days)
+            yield f"drill {name} {why}{_under_way(name, subject.config_hash, runs)}"
 
 
-def _why(result: DrillResult | None, day: TradingDay, most: int) -> str:
+def _why(result: DrillResult | None, image: str, day: TradingDay, most: int) -> str:
     if result is None:
         return "has not passed today" if most == 1 else f"has not passed within {most} trading days"
+    if result.image != image:
+        return f"has not passed with image {image}, only ran with {result.image or 'another one'}"
     if result.verdict is not Verdict.PASSED:
         word = "failed" if result.verdict is Verdict.FAILED else "could not be run"
         return f"{word} on {result.trading_date}: {result.reason or 'no reason was given'}"

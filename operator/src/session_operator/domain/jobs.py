@@ -82,13 +82,15 @@ def job_actions(
 def build_job(session: Session, spec: Spec, run: Run, material: Material) -> Built:
     """Make the Job of a run."""
     if run.kind is RunKind.DRILL:
-        return _drill(session, run, spec.trader.image or material.image)
+        return _drill(session, run)
     return _post_close(session, spec, run, material)
 
 
-def _drill(session: Session, run: Run, image: str) -> Built:
+def _drill(session: Session, run: Run) -> Built:
     arguments = ["--profile", PROFILE, "--config-hash", run.config_hash, "--termination-log", TERMINATION_LOG]
-    container = _container(image, ["python", "-m", "ops.drills", "run", run.name], arguments, cpu="1", memory="768Mi")
+    container = _container(
+        run.image, ["python", "-m", "ops.drills", "run", run.name], arguments, cpu="1", memory="768Mi"
+    )
     container["volumeMounts"] = [_mount("session", MOUNT_SESSION), {"name": "temporary", "mountPath": MOUNT_TEMPORARY}]
     volumes = [
         {"name": "session", "configMap": {"name": config_name(session.name, run.config_hash)}},

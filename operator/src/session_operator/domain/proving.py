@@ -35,6 +35,8 @@ class Question:
 
     judged: str
     """Hash of the one that the gates are judged for: the leader's."""
+    image: str
+    """The traders' image: a drill proves nothing of another."""
     hashes: tuple[str, ...]
     """Those whose drills are run ahead, too: of the stages to come, and what a rollout falls back to."""
     final: Revision
@@ -105,6 +107,7 @@ def _ended(proofs: Proofs, run: Run, ending: Ending, spec: Spec, now: str) -> Pr
         result = DrillResult(
             name=run.name,
             config_hash=run.config_hash,
+            image=run.image,
             verdict=ending.verdict,
             reason=ending.reason,
             trading_date=run.trading_date,
@@ -166,9 +169,9 @@ def _due_drills(proofs: Proofs, question: Question, spec: Spec) -> Iterator[Run]
         return
     for config_hash in question.hashes:
         for name in spec.gates.drills:
-            if gates.is_due(gates.result_of(name, config_hash, proofs.drills), day, spec):
+            if gates.is_due(gates.result_of(name, config_hash, proofs.drills), question.image, day, spec):
                 drill = Run(job="", kind=RunKind.DRILL, name=name.value, trading_date=day.date, since="")
-                yield drill.model_copy(update={"config_hash": config_hash})
+                yield drill.model_copy(update={"config_hash": config_hash, "image": question.image})
 
 
 def _obeyed(proofs: Proofs, question: Question, spec: Spec, session: Session, now: str) -> Proofs:
@@ -189,34 +192,38 @@ def _asked(request: JobRequest, today: str, question: Question, spec: Spec) -> I
         return
     wanted: Sequence[str] = request.drills or (spec.gates.drills if spec.gates is not None else ()) or list(DrillName)
     for name in wanted:
-        yield told.model_copy(update={"name": str(name), "config_hash": question.judged})
+        subject = {"config_hash": question.judged, "image": question.image}
+        yield told.model_copy(update={"name": str(name)} | subject)
 
 
 def _begun(proofs: Proofs, due: Iterator[Run], session: Session, now: str) -> Proofs:
     """Queue what is not in the queue yet."""
     runs = list(proofs.runs)
     for run in due:
-        subject = (run.kind, run.name, run.config_hash, run.trading_date)
-        if all((each.kind, each.name, each.config_hash, each.trading_date) != subject for each in runs):
+        if all(_subject(each) != _subject(run) for each in runs):
             runs.append(run.model_copy(update={"job": _name(session, run), "since": now}))
     return replace(proofs, runs=tuple(runs))
 
 
+def _subject(run: Run) -> tuple[str, ...]:
+    return (run.kind, run.name, run.config_hash, run.image, run.trading_date)
+
+
 def _name(session: Session, run: Run) -> str:
     """The same run has the same name, whoever makes its Job; a session that is made anew has Jobs of its own."""
-    parts = (session.uid, run.kind, run.name, run.config_hash, run.trading_date, run.request or "")
+    parts = (session.uid, *_subject(run), run.request or "")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return job_name(session.name, "drill" if run.kind is RunKind.DRILL else "post-close", digest)
 
 
 def _without_unwanted(proofs: Proofs, question: Question, spec: Spec) -> Proofs:
-    """Drop drills that nobody wants any more: of other limits, or of gates that no longer ask for them."""
+    """Drop drills that nobody wants any more: of other limits or images, or of gates that no longer ask for them."""
     names = spec.gates.drills if spec.gates is not None else []
 
     def is_wanted(run: Run) -> bool:
         if run.kind is RunKind.POST_CLOSE or run.request is not None:
             return True
-        return run.config_hash in question.hashes and run.name in names
+        return run.config_hash in question.hashes and run.name in names and run.image == question.image
 
     return replace(proofs, runs=tuple(run for run in proofs.runs if is_wanted(run)))
 
@@ -225,6 +232,9 @@ def _judged(proofs: Proofs, question: Question | None, spec: Spec) -> Proofs:
     """Judge the gates for the leader's configuration; while none can be used, for the one that was judged last."""
     if spec.gates is None:
         return replace(proofs, gates=None)
-    config_hash = question.judged if question is not None else proofs.gates.config_hash if proofs.gates else ""
-    found = gates.missing(spec, config_hash, proofs.day, drills=proofs.drills, burn_in=proofs.burn_in, runs=proofs.runs)
-    return replace(proofs, gates=GateStatus(config_hash=config_hash, missing=list(found)))
+    judged = proofs.gates or GateStatus(config_hash="")
+    if question is not None:
+        judged = GateStatus(config_hash=question.judged, image=question.image)
+    subject = gates.Subject(judged.config_hash, judged.image)
+    found = gates.missing(spec, subject, proofs.day, drills=proofs.drills, burn_in=proofs.burn_in, runs=proofs.runs)
+    return replace(proofs, gates=judged.model_copy(update={"missing": list(found)}))
