@@ -117,6 +117,10 @@ class BurnIn(Part):
     revision: str = Field(
         description="Short hash of the final configuration that it holds for; a looser one begins anew."
     )
+    after: str | None = Field(
+        default=None,
+        description="The trading date on which limits loosened last: only later days count for them.",
+    )
     days: list[BurnInDay] = Field(
         default=[],
         description="The last trading days that were judged, oldest first.",

@@ -24,7 +24,7 @@ from tests.unit.operator.rollouts import is_live_allowed
 pytestmark = pytest.mark.timeout(180)
 
 LIMIT = 16
-DATES = ("2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30", "2026-12-01")
+DATES = ("2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30", "2026-12-01", "2026-12-02", "2026-12-03")
 DAYS_OFF = ("2026-11-28", "2026-11-29")
 STABLE = {"stages": [{"name": "full", "profile": "paper"}]}
 CANARY = {
@@ -33,6 +33,9 @@ CANARY = {
         {"name": "full", "profile": "full-live"},
     ]
 }
+TIGHT = {"stages": [{"name": "full", "profile": "canary-live"}]}
+CONFIGS = (STABLE, CANARY, TIGHT)
+VERDICTS = st.sampled_from(["Passed", "Passed", "Passed", "Failed", "Error"])
 GATES: tuple[dict[str, Any] | None, ...] = (
     None,
     {"drills": ["dual-runner"]},
@@ -65,8 +68,10 @@ class GateMachine(RuleBasedStateMachine):
         self.shown: set[tuple[str, str, str, str]] = set()
         """Drills that have passed: name, configuration, image, trading date; whatever came after."""
         self.sealed: set[str] = set()
+        """Trading dates that were sealed and clean under limits that were never loosened since."""
+        self.is_tight = False
 
-    @initialize(wanted=st.sampled_from(GATES), config=st.sampled_from([STABLE, CANARY]))
+    @initialize(wanted=st.sampled_from(GATES), config=st.sampled_from(CONFIGS))
     def begin(self, wanted: dict[str, Any] | None, config: dict[str, Any]) -> None:
         """A desk on a Thursday."""
         self.parts: dict[str, Any] = {"gates": wanted, "config": config, "calendar": NSE, "postClose": {}}
@@ -96,7 +101,7 @@ class GateMachine(RuleBasedStateMachine):
         self.clock()
 
     @precondition(jobs_under_way)
-    @rule(verdict=st.sampled_from(["Passed", "Passed", "Passed", "Failed", "Error"]))
+    @rule(verdict=VERDICTS)
     def a_job_ends(self, verdict: str) -> None:
         """With its verdict."""
         run = runs(self.seen)[0]
@@ -105,6 +110,8 @@ class GateMachine(RuleBasedStateMachine):
             self.shown.add((run["name"], run["configHash"], run["image"], run["tradingDate"]))
         if verdict == "Passed" and run["kind"] == "PostClose":
             self.sealed.add(run["tradingDate"])
+        if self.seen.profiles:
+            self.look()
 
     @precondition(jobs_under_way)
     @rule(text=st.sampled_from(["", "{}", '{"passed": true}', "killed"]))
@@ -124,12 +131,27 @@ class GateMachine(RuleBasedStateMachine):
         children = {child: live for child, live in self.seen.children.items() if child.kind != "Job"}
         self.seen = dataclasses.replace(self.seen, children=children, job_pods=())
 
-    @rule(wanted=st.sampled_from(GATES), config=st.sampled_from([STABLE, CANARY]), suspend=st.booleans())
-    def the_desk_applies_another_spec(
-        self, wanted: dict[str, Any] | None, config: dict[str, Any], suspend: bool
-    ) -> None:
-        """Other gates, other limits."""
-        self.parts |= {"gates": wanted, "config": config, "suspend": suspend}
+    @rule(verdicts=st.lists(VERDICTS, min_size=1, max_size=4))
+    def a_day_goes_by(self, verdicts: list[str]) -> None:
+        """As on most days: drills in the morning, the seal in the evening."""
+        for _ in range(3):
+            self.the_market_moves_on()
+            self.comes_to_rest()
+            for verdict in verdicts:
+                if jobs_under_way(self):
+                    self.a_job_ends(verdict)
+                    self.comes_to_rest()
+
+    @rule(wanted=st.sampled_from(GATES), suspend=st.booleans())
+    def the_desk_applies_other_gates(self, wanted: dict[str, Any] | None, suspend: bool) -> None:
+        """Stricter or laxer."""
+        self.parts |= {"gates": wanted, "suspend": suspend}
+        self.seen = respecified(self.seen, **_without_none(self.parts))
+
+    @rule(config=st.sampled_from(CONFIGS))
+    def the_desk_applies_other_limits(self, config: dict[str, Any]) -> None:
+        """Tighter or looser."""
+        self.parts |= {"config": config}
         self.seen = respecified(self.seen, **_without_none(self.parts))
 
     @rule(kind=st.sampled_from(["Drill", "PostClose"]))
@@ -191,6 +213,10 @@ class GateMachine(RuleBasedStateMachine):
         """What the operator would do, with every promise about that checked."""
         if self.seen.profiles:
             self.hidden_profiles = self.seen.profiles
+            is_tight = self.parts["config"] is TIGHT
+            if self.is_tight and not is_tight:
+                self.sealed.clear()
+            self.is_tight = is_tight
         now = f"2026-11-23T{9 + self.minute // 60:02d}:{self.minute % 60:02d}:00Z"
         decision = decide(self.seen, TERMS, now)
         assert decision == decide(self.seen, TERMS, now)

@@ -167,6 +167,17 @@ def test_what_a_leader_reported_stays_whatever_the_seal_says() -> None:
     assert (day["judgement"], day["reason"]) == ("Unclean", "1 orders accepted twice")
 
 
+def test_the_day_on_which_limits_loosen_counts_for_neither() -> None:
+    """It was begun under others: its seal comes after the change, and must not be their first clean day."""
+    tight = {"stages": [{"name": "full", "profile": "canary-live"}]}
+    seen = settled(at_market(settled(at_market(burning(config=tight), "OPEN", "2026-11-23")), "CLOSED", "2026-11-23"))
+    loose = {"stages": [{"name": "full", "profile": "full-live"}]}
+    seen = settled(respecified(seen, config=loose, gates={"burnInDays": 2}, **SEAL))
+    seen = settled(ended(seen))
+    assert gate(seen)[2] == "0 of 2 burn-in days"
+    assert gate(day_over(seen, "2026-11-24"))[2] == "1 of 2 burn-in days"
+
+
 def test_a_looser_configuration_begins_its_burn_in_anew() -> None:
     """A tighter one keeps what was earned."""
     seen = day_over(burning(config={"stages": [{"name": "full", "profile": "canary-live"}]}), "2026-11-23")

@@ -19,15 +19,18 @@ DAYS_KEPT = 40
 NO_LIMITS = ("name", "strategies")
 
 
-def carried(previous: BurnIn | None, final: Revision, before: Revision | None) -> BurnIn:
+def carried(previous: BurnIn | None, final: Revision, before: Revision | None, day: TradingDay | None) -> BurnIn:
     """What holds of the burn-in under the final limits that are wanted now.
 
     `before` are the limits that it held for, None if they are not to be found: then nothing is known to have been earned.
+    The day on which limits loosen counts for neither: it was begun under others.
     """
-    if previous is not None and previous.revision == final.short_hash:
-        return previous
-    if previous is None or before is None or is_looser(_limits(before), _limits(final)):
+    if previous is None:
         return BurnIn(revision=final.short_hash)
+    if previous.revision == final.short_hash:
+        return previous
+    if before is None or is_looser(_limits(before), _limits(final)):
+        return BurnIn(revision=final.short_hash, after=day.date if day is not None else previous.after)
     return previous.model_copy(update={"revision": final.short_hash})
 
 
@@ -63,6 +66,8 @@ def with_blemishes(burn_in: BurnIn, day: TradingDay | None, report: TraderReport
 
 def with_day(burn_in: BurnIn, day: BurnInDay) -> BurnIn:
     """Enter a judged day in place of what stood of it; what a leader reported on it stays, whatever its seal says."""
+    if burn_in.after is not None and day.date <= burn_in.after:
+        return burn_in
     standing = next((each for each in burn_in.days if each.date == day.date), None)
     reported = day.reported or (standing.reported if standing is not None else "")
     if reported:

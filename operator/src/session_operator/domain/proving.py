@@ -81,7 +81,7 @@ def advance(
     before = standing(status)
     proofs = replace(before, day=told_day(before.day, report))
     if question is not None:
-        burn_in = carried(before.burn_in, question.final, question.before)
+        burn_in = carried(before.burn_in, question.final, question.before, proofs.day)
         proofs = replace(proofs, burn_in=with_blemishes(burn_in, proofs.day, report))
     if spec is None:
         return proofs
