@@ -142,17 +142,19 @@ class GateMachine(RuleBasedStateMachine):
                     self.a_job_ends(verdict)
                     self.comes_to_rest()
 
-    @rule(wanted=st.sampled_from(GATES), suspend=st.booleans())
+    @rule(wanted=st.sampled_from(GATES), suspend=st.sampled_from([False, False, False, True]))
     def the_desk_applies_other_gates(self, wanted: dict[str, Any] | None, suspend: bool) -> None:
         """Stricter or laxer."""
         self.parts |= {"gates": wanted, "suspend": suspend}
         self.seen = respecified(self.seen, **_without_none(self.parts))
 
-    @rule(config=st.sampled_from(CONFIGS))
-    def the_desk_applies_other_limits(self, config: dict[str, Any]) -> None:
+    @rule(config=st.sampled_from(CONFIGS), rests=st.booleans())
+    def the_desk_applies_other_limits(self, config: dict[str, Any], rests: bool) -> None:
         """Tighter or looser."""
         self.parts |= {"config": config}
         self.seen = respecified(self.seen, **_without_none(self.parts))
+        if rests:
+            self.comes_to_rest()
 
     @rule(kind=st.sampled_from(["Drill", "PostClose"]))
     def somebody_asks(self, kind: str) -> None:

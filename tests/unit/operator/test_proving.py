@@ -180,6 +180,16 @@ def test_the_next_day_asks_again() -> None:
     assert is_live_allowed(proved(seen))
 
 
+def test_a_drill_proves_nothing_of_other_limits() -> None:
+    """Not even of tighter ones: what was shown was shown with those."""
+    seen = proved(gated_desk())
+    tight = {"stages": [{"name": "full", "profile": "canary-live"}]}
+    seen = settled(respecified(seen, gates={"drills": DRILLS}, config=tight))
+    assert not is_live_allowed(seen)
+    assert [each["name"] for each in runs(seen)] == DRILLS
+    assert is_live_allowed(proved(seen))
+
+
 def test_a_drill_proves_nothing_of_another_image() -> None:
     """What was proved is what trades: an upgrade asks again, on the same day."""
     gates: dict[str, Any] = {"gates": {"drills": ["dual-runner"], "drillMaxAgeTradingDays": 5}}
