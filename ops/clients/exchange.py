@@ -2,11 +2,11 @@
 
 import base64
 import json
-import time
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from ops.clients.kubectl import Kubectl, KubectlError
@@ -15,9 +15,10 @@ from ops.clients.kubectl import Kubectl, KubectlError
 class Exchange:
     """A running kitesim. The log is read incrementally and kept, so that a judge sees all of it."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, renew: Callable[[str], str] | None = None) -> None:
         self.url = url
         self._token = token
+        self._renew = renew
         self._next = 0
         self.log: list[dict[str, Any]] = []
 
@@ -61,6 +62,8 @@ class Exchange:
     def _ask(self, request: urllib.request.Request, seconds: float) -> Any:
         last: Exception | None = None
         for _ in range(3):
+            url = self.url
+            request.full_url = f"{url}{request.selector}"
             try:
                 with urllib.request.urlopen(request, timeout=seconds) as answer:
                     return json.load(answer)
@@ -68,8 +71,35 @@ class Exchange:
                 raise KubectlError(f"{request.selector} answered {error.code}: {error.read()[:300]!r}") from None
             except (OSError, ValueError) as error:
                 last = error
-                time.sleep(0.3)  # the port-forward may be reconnecting; there is no event to await
+                if self._renew is not None:
+                    self.url = self._renew(url)
         raise KubectlError(f"kitesim did not answer {request.selector}: {last}")
+
+
+class _Tunnel:
+    """A port-forward that is made anew when it has gone silent, as one of kubectl's may for good."""
+
+    def __init__(self, kubectl: Kubectl, target: str) -> None:
+        self._kubectl = kubectl
+        self._target = target
+        self._lock = threading.Lock()
+        self._open = ExitStack()
+        self.url = self._begin()
+
+    def renew(self, broken: str) -> str:
+        """The address to use instead of this one; several threads that found the same one broken share the new one."""
+        with self._lock:
+            if broken == self.url:
+                self._open.close()
+                self.url = self._begin()
+            return self.url
+
+    def close(self) -> None:
+        """End it."""
+        self._open.close()
+
+    def _begin(self) -> str:
+        return self._open.enter_context(self._kubectl.port_forward(self._target, 8080))
 
 
 @contextmanager
@@ -77,5 +107,5 @@ def exchange_in(kubectl: Kubectl, service: str = "kitesim", secret: str = "kites
     """The kitesim of a namespace, through a port-forward that lives as long as the block."""
     data = kubectl.json("get", "secret", secret)["data"]
     token = base64.b64decode(data["control_token"]).decode().strip()
-    with kubectl.port_forward(f"service/{service}", 8080) as url:
-        yield Exchange(url, token)
+    with closing(_Tunnel(kubectl, f"service/{service}")) as tunnel:
+        yield Exchange(tunnel.url, token, tunnel.renew)
