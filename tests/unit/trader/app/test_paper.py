@@ -1,5 +1,6 @@
 """Where orders go on paper, and that it can be mistaken for nothing else."""
 
+import contextlib
 import dataclasses
 import re
 from pathlib import Path
@@ -7,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from trader.adapters.kite.credentials import KitesimLogin
+from trader.adapters.kite.paper import PaperBroker, ShutGate
+from trader.adapters.system_clock import SystemClock
 from trader.app.documents import ConfigInvalid, parse
-from trader.app.exchanges import order_root, source_of
+from trader.app.exchanges import Clocks, connect, order_root, source_of
 from trader.app.paper import PaperExchange, paper_exchange
 from trader.app.profiles import Profile
 from trader.app.settings import Pod, SessionFile, Settings
 from trader.app.wiring import Carried, Chosen, Stores, plan
 from trader.domain.values import AccountId
+from trader.engine.gate import OrderGate
 
 REAL = AccountId("AB1234")
 KITE = "type: Kite"
@@ -104,3 +108,18 @@ def test_nothing_is_wired_on_paper_where_there_is_no_exchange_for_it() -> None:
     """It fails instead of falling back."""
     with pytest.raises(AssertionError, match="on paper only where there is an exchange for it"):
         assert chosen(KITE, on_paper=True).paper
+
+
+async def test_no_transport_that_lets_orders_out_knows_the_live_broker() -> None:
+    """Of the two clients the one with the engine's gate leads to the mirror; Zerodha's has a gate that never opens."""
+    made = settings(f"{KITE}, {MIRROR}")
+    clock = SystemClock()
+    gate = OrderGate(clock.machine_time)
+    async with contextlib.AsyncExitStack() as closing:
+        found = connect(made, paper_exchange(made), Clocks(clock, gate), closing)
+        assert isinstance(found.broker, PaperBroker)
+        exchange, market = found.broker._exchange, found.broker._market
+        assert {lane._client.root for lane in (exchange._orders, exchange._reads)} == {"http://mirror:8080"}
+        assert exchange._gate is gate
+        assert {lane._client.root for lane in (market._orders, market._reads)} == {"https://api.kite.trade"}
+        assert isinstance(market._gate, ShutGate)
