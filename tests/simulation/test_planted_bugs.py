@@ -17,6 +17,7 @@ from trader.domain.effects import PlaceOrder
 from trader.domain.tags import TagParts, encode_tag
 from trader.domain.values import BrokerOrderId, Epoch
 from trader.engine import gate
+from trader.engine.pacing import Call, Pace
 from trader.engine.ports import Permit, Unknown
 
 Patch = pytest.MonkeyPatch
@@ -58,8 +59,8 @@ def an_order_leaves_before_it_is_durable(patch: Patch) -> None:
 def calls_are_not_paced(patch: Patch) -> None:
     """What a stalled commit lets out together leaves together, and no budget holds the domain back either."""
 
-    async def at_once(self: object) -> None:
-        return None
+    async def at_once(self: Pace) -> Call:
+        return Call(self._machine_time)
 
     patch.setattr("trader.engine.pacing.Pace.turn", at_once)
     domain_bugs.limiter_counts_successes_only(patch)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ops.simulating.running import run
-from ops.simulating.schedules import Schedule, perfect
+from ops.simulating.schedules import Schedule, make, perfect
 from ops.simulating.troubles import Kind, Trouble
 
 
@@ -31,6 +31,14 @@ def test_a_slow_commit_lets_no_second_hold_more_calls_than_the_broker_takes(seed
     result = run(story(slow, jump, seed=seed, partial=0.9))
 
     assert result.violations == {}
+
+
+def test_a_call_counts_in_the_second_in_which_it_leaves() -> None:
+    """A stop's connection took its time to stand: the eleventh call of the second in which it did, once."""
+    schedule = make("short", 1_007_913)
+
+    assert {Kind.SLOW_CONNECTION, Kind.UNANSWERED} <= {each.kind for each in schedule.troubles}
+    assert run(schedule).violations == {}
 
 
 def test_a_position_that_somebody_closes_right_after_our_own_fill_is_known_once_the_fill_has_settled() -> None:

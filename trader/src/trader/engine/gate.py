@@ -73,10 +73,11 @@ class OrderGate:
         return proofs if term is self._term else CUT
 
     def check(self, permit: Permit) -> None:
-        """Raise `GateClosed` with the reason, or return."""
+        """Raise `GateClosed` with the reason, or tell the permit that its request leaves, and return."""
         reason = judge(permit, self.proofs, self._machine_time())
         if reason is not None:
             raise GateClosed(reason)
+        permit.leaves()
 
     def cut(self) -> None:
         """Refuse all from here on. Waits for nothing: first of all that is done about a loss."""

@@ -1,17 +1,39 @@
 """The order calls of one process at the wire: never more in any second than the broker takes from the account.
 
 The domain counts a call when it decides it. A commit that stalls lets two seconds' decisions go out together, and the broker
-counts what arrives: so what leaves is counted once more, here, and what would be one too many waits for its second.
+counts what arrives: so what leaves is counted once more, here, and what would be one too many waits for its second. A call counts
+in the second in which the gate lets it pass: a connection that took its time to stand carries it into another one.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from trader.domain.values import SECOND, MachineTime
 
 WINDOW = SECOND + SECOND // 10
 """A second, and what two requests may differ in on their way."""
+LOOK_SECONDS = 0.02
+"""How often it is looked whether a call that holds a place has left."""
+
+
+class Call:
+    """One call's place: held from its turn until a window after it left."""
+
+    __slots__ = ("_machine_time", "left_at")
+
+    def __init__(self, machine_time: Callable[[], MachineTime]) -> None:
+        self._machine_time = machine_time
+        self.left_at: MachineTime | None = None
+        """None while it is on its way to the wire, and may leave at any moment."""
+
+    def left(self) -> None:
+        """The gate let it pass, now; from whatever thread."""
+        self.left_at = self._machine_time()
+
+    def over(self) -> None:
+        """It was answered or given up; one that the gate never saw counts as leaving now, for that is never too early."""
+        if self.left_at is None:
+            self.left()
 
 
 class Pace:
@@ -20,16 +42,26 @@ class Pace:
     def __init__(self, machine_time: Callable[[], MachineTime], per_second: Callable[[], int]) -> None:
         self._machine_time = machine_time
         self._per_second = per_second
-        self._left: deque[MachineTime] = deque()
-        """When the calls of the last window leave, or left; those that wait have their time already."""
+        self._calls: list[Call] = []
+        self._asking = asyncio.Lock()
 
-    async def turn(self) -> None:
-        """Return when one more call may leave; takes its place in the order of the asking."""
+    async def turn(self) -> Call:
+        """Return when one more call may leave: its place, which is told when it left and when it is over."""
+        async with self._asking:
+            while (wait := self._wait()) > 0:  # noqa: ASYNC110 - the gate tells from a thread, and wakes nobody
+                await asyncio.sleep(wait)
+            call = Call(self._machine_time)
+            self._calls.append(call)
+            return call
+
+    def _wait(self) -> float:
+        """Seconds until it is worth looking again; 0 when there is a place."""
         now = self._machine_time()
-        while self._left and self._left[0] <= now - WINDOW:
-            self._left.popleft()
+        self._calls = [each for each in self._calls if each.left_at is None or each.left_at > now - WINDOW]
         limit = max(1, self._per_second())
-        at = now if len(self._left) < limit else MachineTime(max(now, self._left[-limit] + WINDOW))
-        self._left.append(at)
-        if at > now:
-            await asyncio.sleep((at - now) / SECOND)
+        if len(self._calls) < limit:
+            return 0.0
+        gone = sorted(each.left_at for each in self._calls if each.left_at is not None)
+        over = len(self._calls) - limit
+        # So many must be past their window before there is a place; while fewer have left, nobody knows when that is.
+        return (gone[over] + WINDOW - now) / SECOND if over < len(gone) else LOOK_SECONDS

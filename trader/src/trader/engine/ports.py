@@ -4,7 +4,7 @@ Every call has a deadline of its own inside the adapter; none blocks the event l
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
@@ -37,6 +37,10 @@ class Clock(Protocol):
         ...
 
 
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
     """What the order gate checks right before the write, inside the HTTP transport."""
@@ -47,6 +51,8 @@ class Permit:
     risk_generation: int
     epoch_checked_at: MachineTime | None
     """Machine time from before the statement was sent that proved the epoch; None when only the Lease stands."""
+    leaves: Callable[[], None] = field(default=_nobody, compare=False)
+    """Told by the gate that it lets the request pass."""
 
 
 class Outcome(Exception):  # noqa: N818 - a tree of outcomes, not of errors

@@ -5,6 +5,7 @@ Nothing here repeats a call: an answer that is missing is the domain's to resolv
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder, ReadBook, ReadFunds, ReadPositions
@@ -76,14 +77,18 @@ class Sender:
             tasks.create_task(self._read(effect, what), name=f"read-{what}")
 
     async def _send(self, order: Order, permit: Permit) -> None:
+        call = None
         try:
-            await self._pace.turn()
+            call = await self._pace.turn()
+            permit = replace(permit, leaves=call.left)
             if isinstance(order, PlaceOrder):
                 await self._place(order, permit)
             else:
                 await self._change(order, permit)
         finally:
             self.in_flight -= 1
+            if call is not None:
+                call.over()
 
     async def _place(self, order: PlaceOrder, permit: Permit) -> None:
         started = self._clock.machine_time()
