@@ -1,7 +1,5 @@
 """Gates on the real cluster: drills run as Jobs against nobody's account, and new risk waits for what they show."""
 
-import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +11,9 @@ from ops.clients.exchange import Exchange
 from ops.clients.kubectl import ROOT, Kubectl
 from ops.clients.session import Session, wait_for
 from ops.judging.history import ours
-from session_operator.domain.requests import JobRequest, write_job_request
-from session_operator.proofs import RunKind
 from tests.cluster.conftest import new_account
 from tests.cluster.desks import Desk
+from tests.cluster.plugin import tsn
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -63,14 +60,6 @@ def reasons(desk: Desk) -> set[str]:
     return {event["reason"] for event in events}
 
 
-def ask_again(desk: Desk) -> None:
-    """As `kubectl tsn drill` does."""
-    request = JobRequest(f"test-{time.time_ns()}", RunKind.DRILL, by="the test")
-    annotation = {"tradeops.dev/job-request": write_job_request(request)}
-    patch = json.dumps({"metadata": {"annotations": annotation}})
-    desk.session.kubectl.run("patch", "tradingsession", desk.session.name, "--type", "merge", "-p", patch)
-
-
 def test_new_risk_waits_for_a_drill_that_runs_in_the_cluster(stand: Kubectl, exchange: Exchange) -> None:
     """Not allowed while it runs, nor when its pod is killed; asked for again it passes, and only then there are orders."""
     with gated(stand, exchange) as desk:
@@ -90,7 +79,7 @@ def test_new_risk_waits_for_a_drill_that_runs_in_the_cluster(stand: Kubectl, exc
         wait_for("a leader in PAPER", lambda: desk.session.leads(states=("PAPER",)), 60)
         assert desk.session.condition("LiveAllowed")["status"] == "False"
 
-        ask_again(desk)
+        tsn(stand, "drill", desk.session.name)
         wait_for_gate(desk, "False", "Proving", 30)
         assert list(ours(desk.log)) == []
         wait_for_gate(desk, "True", "Passed", 420)
@@ -99,6 +88,7 @@ def test_new_risk_waits_for_a_drill_that_runs_in_the_cluster(stand: Kubectl, exc
         assert (drill["name"], drill["verdict"], drill["configHash"]) == (DRILL, "Passed", judged)
         desk.leader(seconds=60)
         assert desk.session.condition("LiveAllowed")["status"] == "True"
+        assert "gates open" in " ".join(tsn(stand, "status", desk.session.name).split())
         told = {"DrillStarted", "DrillError", "DrillPassed", "GatesPassed", "LiveForbidden", "LiveAllowedAgain"}
         assert told <= reasons(desk)
 

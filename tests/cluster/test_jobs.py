@@ -1,7 +1,5 @@
 """A trading day is sealed by a Job on the real cluster, kept on a volume, and verified when it is asked for again."""
 
-import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +7,8 @@ import pytest
 import yaml
 
 from ops.clients.kubectl import Kubectl
-from ops.clients.session import wait_for
-from session_operator.domain.requests import JobRequest, write_job_request
-from session_operator.proofs import RunKind
 from tests.cluster.desks import Desk
+from tests.cluster.plugin import tsn
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -42,49 +38,37 @@ def claim(stand: Kubectl) -> Iterator[str]:
         stand.run("delete", kind, name, "--wait=false")
 
 
-def sealed_by(desk: Desk, number: int) -> dict[str, Any]:
-    """Ask as `kubectl tsn post-close` does, and wait for the verdict of that very Job."""
-    request = JobRequest(f"test-{time.time_ns()}", RunKind.POST_CLOSE, by=f"test {number}")
-    annotation = {"tradeops.dev/job-request": write_job_request(request)}
-    patch = json.dumps({"metadata": {"annotations": annotation}})
-    desk.session.kubectl.run("patch", "tradingsession", desk.session.name, "--type", "merge", "-p", patch)
-
-    def taken() -> str | None:
-        status = desk.session.status()
-        if status.get("handledJobRequest") != request.id:
-            return None
-        return next((str(run["job"]) for run in status["runs"] if run.get("request") == request.id), None)
-
-    job = wait_for("the request to be taken", taken, 30)
-
-    def found() -> dict[str, Any] | None:
-        result: dict[str, Any] = desk.session.status().get("postClose") or {}
-        return result if result.get("job") == job else None
-
-    return wait_for("the verdict", found, 120)
+def sealed_by(desk: Desk) -> dict[str, Any]:
+    """Ask for it and wait; what the status has then."""
+    said = tsn(desk.session.kubectl, "post-close", desk.session.name, "--wait", "150")
+    found: dict[str, Any] = desk.session.status()["postClose"]
+    assert f"Job {found['job']}" in said
+    assert f"post-close of {found['date']}: {found['verdict']}" in said
+    return found
 
 
 def test_a_day_is_sealed_kept_and_verified(desk: Desk, claim: str) -> None:
     """The snapshot restores, the verdict lands in the status, and the archive outlives the pod that wrote it."""
     desk.session.patch({"postClose": {"archive": {"persistentVolumeClaim": claim}, "retention": "30d"}})
-    first = sealed_by(desk, 1)
+    first = sealed_by(desk)
     assert (first["verdict"], first["result"], first["claim"]) == ("Passed", "Archived", claim), first
     assert first["archive"] == f"{desk.session.name}/{first['date']}"
     condition = desk.session.condition("PostCloseSucceeded")
     assert (condition["status"], condition["reason"]) == ("True", "Archived")
     (day,) = desk.session.status()["burnIn"]["days"]
     assert (day["date"], day["judgement"] in ("Clean", "Unclean", "Idle")) == (first["date"], True)
-    again = sealed_by(desk, 2)
+    again = sealed_by(desk)
     if again["date"] == first["date"]:  # at sixty times the machine's pace a day may end in between
         assert (again["verdict"], again["result"], again["sha256"]) == ("Passed", "Verified", first["sha256"]), again
     else:
         assert (again["verdict"], again["result"]) == ("Passed", "Archived"), again
+    assert f"on {claim}" in tsn(desk.session.kubectl, "status", desk.session.name)
     desk.judge()
 
 
 def test_without_a_claim_the_condition_says_that_nothing_is_kept(desk: Desk) -> None:
     """Sealed and proved, and gone with its pod: the desk must know."""
-    found = sealed_by(desk, 1)
+    found = sealed_by(desk)
     assert (found["verdict"], "claim" in found) == ("Passed", False), found
     condition = desk.session.condition("PostCloseSucceeded")
     assert (condition["status"], condition["reason"]) == ("True", "NotKept")

@@ -154,7 +154,13 @@ def test_an_account_is_immutable(desk: Desk) -> None:
         desk.apply("fixed", "FX9999")
 
 
-@pytest.mark.parametrize("path", ["spec", "spec.killSwitch", "spec.trader.lease", "status", "status.leader"])
+PARTS = (
+    *("spec", "spec.killSwitch", "spec.trader.lease", "spec.gates", "spec.postClose"),
+    *("status", "status.leader", "status.drills", "status.burnIn"),
+)
+
+
+@pytest.mark.parametrize("path", PARTS)
 def test_explain_has_words_for_every_field(stand: Kubectl, path: str) -> None:
     """No field stands there without a description."""
     text = stand.run("explain", f"tradingsession.{path}")
