@@ -132,10 +132,11 @@ async def test_it_trades_and_ctrl_c_leaves_nothing_open(tmp_path: Path) -> None:
     assert "NFO:" in said
     written = records(tmp_path)
     assert written["BracketPlanned"] == written["BracketClosed"] > 0
-    async with trader(tmp_path, "--for-seconds", "4") as process:
+    async with trader(tmp_path) as process:
         shown = await until(tmp_path, lambda shown: shown["tradingState"] == "LIVE")
         assert shown["epoch"] == 2
         assert shown["orders"]["placed"] >= written["OrderPlanned"]
+        process.send_signal(signal.SIGTERM)
         code, said = await ended(process)
     assert code == 0, said
     first, second = (detail for who, detail in allowed_live(tmp_path) if "@" in who)
@@ -184,9 +185,9 @@ async def test_a_kill_through_the_api_makes_flat_and_stays(tmp_path: Path) -> No
         assert 'trader_kill_switch_total{reason="manual"} 1.0' in metrics
         process.send_signal(signal.SIGINT)
         assert (await ended(process))[0] == 0
-    async with trader(tmp_path, "--for-seconds", "3"):
+    async with trader(tmp_path):
         await until(tmp_path, lambda shown: shown["tradingState"] == "HALTED" and shown["kill"]["id"] == kill)
-    async with trader(tmp_path, "--release", kill, "--for-seconds", "6"):
+    async with trader(tmp_path, "--release", kill):
         await until(tmp_path, lambda shown: shown["kill"] is None and shown["tradingState"] == "LIVE")
 
 
@@ -242,7 +243,7 @@ async def test_two_processes_do_not_share_their_files(tmp_path: Path) -> None:
 async def test_state_prints_what_the_newest_run_holds(tmp_path: Path) -> None:
     """`trader state` finds a run by hand without being told its address."""
     home = tmp_path / "state"
-    async with trader(home / "trader" / "paper", "--for-seconds", "40"):
+    async with trader(home / "trader" / "paper"):
         await until(home / "trader" / "paper", lambda shown: shown["isLeader"])
         printing = await asyncio.create_subprocess_exec(
             TRADER, "state", stdout=asyncio.subprocess.PIPE, env={**os.environ, "XDG_STATE_HOME": str(home)}
