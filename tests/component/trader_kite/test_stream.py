@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from tests.component.trader.tcp_proxy import Proxy
 from tests.component.trader_kite.conftest import StubSource
 from trader.adapters.kite.credentials import Session
 from trader.adapters.kite.stream import KiteStream, StreamOptions
@@ -103,6 +105,24 @@ async def test_a_silent_socket_is_dead() -> None:
         items = await heard(url, lambda items: kinds(items).count("FeedUp") == 2)
     assert kinds(items) == ["FeedUp", "FeedDown", "FeedUp"]
     assert items[1] == FeedDown("silent for 0.4 s")
+
+
+async def test_a_dead_socket_is_told_before_it_is_closed() -> None:
+    """A peer that answers nothing lets the closing wait for a second: the engine has heard of it by then."""
+
+    async def talk(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with stream_server(talk) as url:
+        with Proxy("127.0.0.1", int(url.rpartition(":")[2])) as network:
+            stream = KiteStream(Session(StubSource()), SystemClock(), f"ws://127.0.0.1:{network.port}", OPTIONS)
+            async with asyncio.timeout(8), aclosing(stream.items([NIFTY])) as speaking:  # type: ignore[type-var]
+                assert await anext(speaking) == FeedUp()
+                network.freeze()
+                began = time.monotonic()
+                assert await anext(speaking) == FeedDown("silent for 0.4 s")
+                assert time.monotonic() - began < OPTIONS.silence_seconds + 0.8
+            network.thaw()
 
 
 async def test_heartbeats_keep_it_alive() -> None:

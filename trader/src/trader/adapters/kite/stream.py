@@ -86,11 +86,17 @@ class KiteStream:
             try:
                 async with self._connected(list(names)) as socket:
                     self.connections += 1
-                    failures, told = 0, ""
+                    failures = 0
                     yield FeedUp()
-                    while True:
-                        for item in self._understood(await self._frame(socket), names):
-                            yield item
+                    try:
+                        while True:
+                            for item in self._understood(await self._frame(socket), names):
+                                yield item
+                    except _Lost as lost:
+                        # Told before the socket is closed: a dead peer makes that take a second.
+                        failures, told = 1, str(lost)
+                        log.warning("stream_lost", reason=told)
+                        yield FeedDown(told)
             except _Lost as lost:
                 failures += 1
                 if str(lost) != told:
