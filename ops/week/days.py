@@ -137,18 +137,29 @@ class Week:
         lines = self.stage.kubectl.run("get", "tsn", self.session.name, "--no-headers").split()
         return " ".join(lines)
 
-    def await_stage(self, stage: str, by: dt.time) -> None:
-        """Walk until the rollout has come to a stage, and the leader trades by it."""
+    def await_promotion(self, by: dt.time) -> None:
+        """Walk until the rollout has passed its last stage: the limits loosen once nothing is open."""
         row = self.rows[-1]
 
-        def there() -> bool:
-            config = self.session.status().get("config") or {}
-            return bool(config.get("stage") == stage)
+        def rollout() -> dict[str, Any]:
+            found: dict[str, Any] = self.session.status().get("rollout") or {}
+            return found
 
-        with self.story.step(f"the leader trades by the limits of the stage {stage}, by {by:%H:%M}"):
-            if not self.clock.walk(at(row.date, by), there):
-                rollout = self.session.status().get("rollout") or {}
-                raise ValueError(f"not by {by:%H:%M}: {rollout.get('phase')}: {rollout.get('message')}")
+        with self.story.step(f"the canary is judged by its own report, and promoted, by {by:%H:%M}"):
+            if not self.clock.walk(at(row.date, by), lambda: rollout().get("phase") == "Complete"):
+                raise ValueError(f"not by {by:%H:%M}: {rollout().get('phase')}: {rollout().get('message')}")
+
+    def trades_by(self, stage: str) -> None:
+        """The leader's own word for the limits in force."""
+
+        def there() -> bool | None:
+            config = self.session.status().get("config") or {}
+            if config.get("stage") != stage:
+                raise ValueError(f"stage {config.get('stage')}, profile {config.get('profile')}")
+            return True
+
+        with self.story.step(f"the leader trades by the limits of the stage {stage}"):
+            wait_for(f"the stage {stage}", there, 60)
 
     def restart_leader(self) -> None:
         """kill -9 of the leader's process with whatever it holds; the stand-by, or itself anew, goes on."""
