@@ -15,7 +15,7 @@ from ops.clients.session import Leadership, wait_for
 from ops.demo.story import Story
 from ops.judging.checkers import Interval, flat_since, judge, longest_unprotected_seconds
 from ops.judging.history import changes, of_account, ours
-from ops.week.market import CLOSES, OPENING, OPENS, RANGE_ENDS, MarketClock, at
+from ops.week.market import CLOSES, DUSK, OPENING, OPENS, RANGE_ENDS, MarketClock, at
 from ops.week.stage import Stage, manifest
 
 TRADER = ROOT / ".venv" / "bin" / "trader"
@@ -209,8 +209,7 @@ class Week:
         """Square-off, close, post-close; then the exchange's log is judged."""
         row = self.rows[-1]
         with self.story.step("square-off and close"):
-            self.clock.walk(at(row.date, dt.time(15, 30)))
-            self.clock.walk(at(row.date, CLOSES) + dt.timedelta(minutes=10))
+            self.clock.walk(at(row.date, CLOSES) + dt.timedelta(minutes=10), speed=DUSK)
             wait_for("CLOSED", lambda: self.session.leads(states=("CLOSED",)), 60)
         with self.story.step("post-close: the day is sealed, its snapshot restored and compared"):
             sealed = wait_for("the day's post-close", self._sealed, POST_CLOSE_SECONDS)

@@ -11,8 +11,9 @@ from ops.clients.exchange import Exchange
 from ops.clients.session import wait_for
 
 INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
-# Market seconds in a machine second. Fast enough for a week in half an hour, slow enough that a stop's five seconds are minutes.
-WALK = 120.0
+# Market seconds in a machine second: the middle of a day, its end with the square-off, and its opening below.
+WALK = 240.0
+DUSK = 60.0
 # The opening range must be seen without a gap; two ticks come in a machine second.
 OPENING = 20.0
 STROLL = 1.0
