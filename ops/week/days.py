@@ -112,10 +112,10 @@ class Week:
         return True
 
     def open_market(self) -> None:
-        """Walk to the opening, and slowly through the range that the strategy makes of it."""
+        """Be there just before the opening, for a quick walk could overshoot it; then slowly through the opening range."""
         row = self.rows[-1]
         with self.story.step("the market opens; the opening range is seen whole"):
-            self.clock.walk(at(row.date, OPENS) - dt.timedelta(minutes=2))
+            self.clock.jump(at(row.date, OPENS) - dt.timedelta(minutes=1))
             self.clock.walk(at(row.date, RANGE_ENDS), speed=OPENING)
 
     def trade_until(self, time_of_day: dt.time, what: str) -> None:
