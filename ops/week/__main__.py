@@ -54,7 +54,7 @@ def tell(story: Story, drills: Sequence[str]) -> None:
         week.evening()
         story.chapter(f"{days[4]:%A}: full; a warm restart, and a kill")
         week.morning(days[4], "full")
-        week.trades_by("full")
+        week.trades_by("full-live")
         week.open_market()
         week.trade_until(dt.time(10, 30), "the morning")
         week.restart_leader()

@@ -149,17 +149,17 @@ class Week:
             if not self.clock.walk(at(row.date, by), lambda: rollout().get("phase") == "Complete"):
                 raise ValueError(f"not by {by:%H:%M}: {rollout().get('phase')}: {rollout().get('message')}")
 
-    def trades_by(self, stage: str) -> None:
-        """The leader's own word for the limits in force."""
+    def trades_by(self, profile: str) -> None:
+        """The leader's own word for the limits in force; a new leadership calls them stable, not by their stage."""
 
         def there() -> bool | None:
             config = self.session.status().get("config") or {}
-            if config.get("stage") != stage:
+            if config.get("profile") != profile:
                 raise ValueError(f"stage {config.get('stage')}, profile {config.get('profile')}")
             return True
 
-        with self.story.step(f"the leader trades by the limits of the stage {stage}"):
-            wait_for(f"the stage {stage}", there, 60)
+        with self.story.step(f"the leader trades by the limits of {profile}"):
+            wait_for(f"the profile {profile}", there, 60)
 
     def restart_leader(self) -> None:
         """kill -9 of the leader's process with whatever it holds; the stand-by, or itself anew, goes on."""
