@@ -6,13 +6,13 @@ reads, so a difference of positions counts when a second read repeats it, with a
 Running the same snapshot twice changes nothing the second time.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 
 from trader.domain.brackets import live_orders, position_of
 from trader.domain.doubt import is_old_enough, is_proved_absent
 from trader.domain.events import BookRead, BrokerOrder, PositionsRead
 from trader.domain.evolving import evolve
-from trader.domain.journal import bracket_of, without
+from trader.domain.journal import bracket_of
 from trader.domain.orders import changed, may_become, status_from_broker
 from trader.domain.positions import our_positions
 from trader.domain.records import BracketPlanned, ClosedOutside, ForeignPosition, OrderPlanned
@@ -200,7 +200,6 @@ def on_positions_read(turn: Turn, event: PositionsRead) -> None:
     for position in event.positions:
         account[position.instrument] = account.get(position.instrument, 0) + position.quantity
     differing = _differences(turn, account)
-    _forget_flow(turn, event.requested_at, differing)
     positions = evolve(turn.control.positions, answered_at=turn.now, requested_at=event.requested_at, is_pending=False)
     turn.change_control(positions=positions, last_positions=event)
     if not differing:
@@ -209,11 +208,7 @@ def on_positions_read(turn: Turn, event: PositionsRead) -> None:
         turn.change_control(suspicion=None, position_agreements=agreements)
         return
     turn.change_control(position_agreements=0)
-    settled = {
-        key: quantity
-        for key, quantity in differing.items()
-        if _is_explained(turn, key, quantity) or _is_settled(turn, key, event.requested_at)
-    }
+    settled = {key: quantity for key, quantity in differing.items() if _is_settled(turn, key, event.requested_at)}
     if len(settled) < len(differing):
         # Our fill is too young to tell who is behind: the positions are read again until it is not.
         turn.change_control(foreign_moved_at=turn.now)
@@ -233,22 +228,6 @@ def _differences(turn: Turn, account: dict[InstrumentKey, int]) -> dict[Instrume
     ours, foreign = our_positions(turn.durable), turn.durable.foreign
     keys = sorted({*account, *ours, *foreign})
     return {key: account.get(key, 0) for key in keys if account.get(key, 0) != ours.get(key, 0) + foreign.get(key, 0)}
-
-
-def _is_explained(turn: Turn, instrument: InstrumentKey, quantity: int) -> bool:
-    """Whether fills that are not ours account for all of a difference: then it is theirs, however young our own fill is.
-
-    Positions that lag behind both fills show what is true once they have caught up; what else is missing stays unexplained.
-    """
-    ours, foreign = our_positions(turn.durable).get(instrument, 0), turn.durable.foreign.get(instrument, 0)
-    return quantity - ours - foreign == turn.control.foreign_flow.get(instrument, 0)
-
-
-def _forget_flow(turn: Turn, requested_at: MachineTime, differing: Container[InstrumentKey]) -> None:
-    """What the positions show for long enough after somebody else's fill has taken it in."""
-    flow = turn.control.foreign_flow
-    if flow and requested_at - turn.control.foreign_moved_at > turn.settings.timing.fills_settle:
-        turn.change_control(foreign_flow={key: moved for key, moved in flow.items() if key in differing})
 
 
 def _is_settled(turn: Turn, instrument: InstrumentKey, requested_at: MachineTime) -> bool:
@@ -272,7 +251,6 @@ def _accept_position(turn: Turn, instrument: InstrumentKey, quantity: int) -> No
     to_close = _closed_of_ours(ours, foreign, quantity - ours - foreign)
     if to_close:
         _close_outside(turn, instrument, 1 if ours > 0 else -1, to_close)
-    turn.change_control(foreign_flow=without(turn.control.foreign_flow, instrument))
     theirs = quantity - our_positions(turn.durable).get(instrument, 0)
     if theirs != foreign:
         turn.record(ForeignPosition(turn.market_time, instrument, theirs))

@@ -248,12 +248,9 @@ def note_foreign(turn: Turn, row: BrokerOrder) -> None:
             turn.announce("foreign_order_seen", order_id=row.order_id, instrument=row.instrument)
         turn.change_control(foreign_orders=with_entry(foreign, row.order_id, row))
     fills = turn.control.foreign_fills
-    news = row.filled_quantity - fills.get(row.order_id, 0)
-    if news > 0:
-        flow = turn.control.foreign_flow
+    if row.filled_quantity > fills.get(row.order_id, 0):
         turn.change_control(
             foreign_fills=with_entry(fills, row.order_id, row.filled_quantity),
-            foreign_flow=with_entry(flow, row.instrument, flow.get(row.instrument, 0) + row.side.sign * news),
             foreign_moved_at=turn.now,
             position_agreements=0,
         )
