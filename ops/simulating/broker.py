@@ -71,10 +71,13 @@ class SimulatedBroker:
             world.freeze(process, trouble.seconds, call.tag)
         is_doubtful = kind in _DOUBTFUL or kind is Kind.FROZEN or out + back > ORDER_DEADLINE
         if out >= 0:
-            # The write is the process's own last act: it waits while the process is stopped, and dies with it.
             answer = None if is_doubtful else reply
             arrive = functools.partial(self._arrive, operation, call, trouble, back, answer)
-            process.loop.call_soon(world.scheduler.after, out, arrive)
+            if kind is Kind.FROZEN:
+                # Stopped between the last check and the write: that one request leaves with what comes next, if anything does.
+                process.loop.call_soon(world.scheduler.after, out, arrive)
+            else:
+                world.scheduler.after(out, arrive)
         if is_doubtful:
             # Some failures are noticed at once (a reset), others only by the deadline.
             seconds = 0.02 + 0.2 * self._dice.chance() if self._dice.chance() < 0.4 else 2.0

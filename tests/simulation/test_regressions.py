@@ -50,3 +50,20 @@ def test_a_position_that_somebody_closes_right_after_our_own_fill_is_known_once_
     closed = next(each for each in result.history if each["kind"] == "foreign_order")["machine_time_ns"]
     cancelled = next(each for each in result.history if each["kind"] == "order_cancelled")["machine_time_ns"]
     assert cancelled - closed < 4_500_000_000
+
+
+@pytest.mark.parametrize("seed", [1_004_285, 1_022_430])
+def test_of_two_kills_made_apart_the_one_that_stands_is_proved_flat(seed: int) -> None:
+    """The manifest's reached the leader, another pod's the database: the release of the one ended the other, once."""
+    assert run(make("short", seed)).violations == {}
+
+
+@pytest.mark.parametrize("seed", [1_010_660, 1_018_654])
+def test_a_human_who_closes_in_the_moment_of_a_kill_is_not_counted_beside_our_own_exit(seed: int) -> None:
+    """Positions that lag behind a fill are waited for: flat was declared over a position, once."""
+    assert run(make("short", seed)).violations == {}
+
+
+def test_a_process_stopped_before_one_write_keeps_back_that_one_and_no_other() -> None:
+    """Nine orders that had left arrived with it seconds later, with what had been decided anew: sixteen in a second, once."""
+    assert run(make("hour", 1_000_023)).violations == {}

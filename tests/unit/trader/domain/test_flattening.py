@@ -214,16 +214,39 @@ def test_a_released_kill_begins_anew() -> None:
     assert view(world.state).trading_state is TradingState.LIVE
 
 
-def test_a_kill_is_idempotent_while_one_stands() -> None:
-    """The first kill stands; a second changes nothing. The end of the day yields to any other."""
+def test_a_kill_is_idempotent_while_it_stands() -> None:
+    """Hearing of it again changes nothing. The end of the day yields to any other, and takes no other's place."""
     world = protected()
     world.kill(KillReason.END_OF_DAY, "K0")
     world.kill(KillReason.MANUAL, "K1")
-    world.kill(KillReason.RISK, "K2")
+    before = world.state.durable.kill
+    assert before is not None
+    assert before.kill_id == "K1"
 
-    kill = world.state.durable.kill
-    assert kill is not None
-    assert kill.kill_id == "K1"
+    world.kill(KillReason.MANUAL, "K1")
+    world.kill(KillReason.END_OF_DAY, "K2")
+
+    assert world.state.durable.kill is before
+
+
+def test_a_kill_made_apart_takes_the_first_ones_place_and_is_proved_and_released_by_its_own_id() -> None:
+    """Two pods may each make one while the database is away: its word decides which of them stands."""
+    world = protected()
+    world.kill(KillReason.MANUAL, "K1")
+    world.run(5)
+    assert world.state.durable.flat_at is not None
+
+    world.kill(KillReason.MANUAL, "K2")
+    assert world.state.durable.kill is not None
+    assert world.state.durable.kill.kill_id == "K2"
+    assert view(world.state).trading_state is TradingState.HALTED
+    world.run(5)
+    assert world.state.durable.flat_at is not None
+
+    world.feed(KillReleased(world.now, world.market_time, "K1"))
+    assert world.state.durable.kill is not None
+    world.feed(KillReleased(world.now, world.market_time, "K2"))
+    assert world.state.durable.kill is None
 
 
 def test_a_kill_heard_before_leading_is_executed_by_the_leader() -> None:

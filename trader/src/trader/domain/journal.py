@@ -172,8 +172,9 @@ def _closed_outside(durable: Durable, record: ClosedOutside) -> Durable:
 
 def _kill_stood(durable: Durable, record: KillStood) -> Durable:
     standing = durable.kill
-    # The end of the day has no latch: any other kill replaces it; otherwise the first one stands until it is released.
-    if standing is not None and (standing.reason is not KillReason.END_OF_DAY or record.reason is standing.reason):
+    # The database's word decides which of two kills made apart stands, and that one is proved flat and released by its id.
+    # Only the end of the day has no latch, and takes no other kill's place.
+    if standing is not None and (standing.kill_id == record.kill_id or record.reason is KillReason.END_OF_DAY):
         return durable
     return evolve(durable, kill=record, flat_at=None)
 

@@ -71,7 +71,7 @@ def _fresh_tracks(turn: Turn) -> dict[Tag, Track]:
 
 
 def on_kill_engaged(turn: Turn, event: KillEngaged) -> None:
-    """A kill stands from here on; idempotent while one does."""
+    """This kill stands from here on, in place of another that was made apart from it; idempotent while it does."""
     if turn.control.standing is Standing.NONE or turn.control.is_fenced:
         turn.change_control(heard_kill=event)
         return

@@ -16,9 +16,11 @@ from trader.engine.ports import Clock, KillRow, KillSwitch, Store, StoreAway, Wi
 class Hears(Protocol):
     """Whoever acts on kills: the leading loop."""
 
-    def kill_engaged(self, kill: KillRow) -> None: ...
+    def kill_engaged(self, kill: KillRow) -> None:
+        """This kill stands, in place of any other."""
 
-    def kill_released(self, kill_id: str) -> None: ...
+    def kill_released(self, kill_id: str) -> None:
+        """This kill stood, and none does now."""
 
 
 class KillDesk:
@@ -136,11 +138,11 @@ class KillDesk:
         known = self.standing
         if stands == known or (stands is None and known in self._unwritten):
             return
-        if stands is not None and (known is None or known.kill_id != stands.kill_id):
-            self._hears.kill_engaged(stands)
-        if known is not None and (stands is None or known.kill_id != stands.kill_id):
-            self._hears.kill_released(known.kill_id)
         self.standing = stands
+        if stands is None and known is not None:
+            self._hears.kill_released(known.kill_id)
+        elif stands is not None and (known is None or known.kill_id != stands.kill_id):
+            self._hears.kill_engaged(stands)
 
     def _kill_of(self, switch: KillSwitch) -> KillRow:
         """The same for every pod that hears the same generation, so that two of them make one kill."""
