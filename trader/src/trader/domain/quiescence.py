@@ -17,7 +17,7 @@ def is_quiescent(state: EngineState) -> bool:
         return False
     if durable.kill is not None and durable.flat_at is None:
         return False
-    if control.agreements < control.agreements_needed or not control.is_feed_up:
+    if control.agreements < control.agreements_needed or control.foreign_flow or not control.is_feed_up:
         return False
     return all(_stands(state, bracket) for bracket in durable.open.values())
 

@@ -53,7 +53,7 @@ def is_suspicious(turn: Turn) -> bool:
     control = turn.control
     positions_at = control.positions.requested_at
     has_moved = control.foreign_moved_at > 0 and (positions_at is None or positions_at < control.foreign_moved_at)
-    return control.suspicion is not None or has_moved
+    return control.suspicion is not None or has_moved or bool(control.foreign_flow)
 
 
 def is_unsettled(turn: Turn) -> bool:

@@ -6,13 +6,13 @@ reads, so a difference of positions counts when a second read repeats it, with a
 Running the same snapshot twice changes nothing the second time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from trader.domain.brackets import live_orders, position_of
 from trader.domain.doubt import is_old_enough, is_proved_absent
 from trader.domain.events import BookRead, BrokerOrder, PositionsRead
 from trader.domain.evolving import evolve
-from trader.domain.journal import bracket_of
+from trader.domain.journal import bracket_of, without
 from trader.domain.orders import changed, may_become, status_from_broker
 from trader.domain.positions import our_positions
 from trader.domain.records import BracketPlanned, ClosedOutside, ForeignPosition, OrderPlanned
@@ -200,6 +200,7 @@ def on_positions_read(turn: Turn, event: PositionsRead) -> None:
     for position in event.positions:
         account[position.instrument] = account.get(position.instrument, 0) + position.quantity
     differing = _differences(turn, account)
+    _forget_flow(turn, event.requested_at, differing)
     positions = evolve(turn.control.positions, answered_at=turn.now, requested_at=event.requested_at, is_pending=False)
     turn.change_control(positions=positions, last_positions=event)
     if not differing:
@@ -208,7 +209,9 @@ def on_positions_read(turn: Turn, event: PositionsRead) -> None:
         turn.change_control(suspicion=None, position_agreements=agreements)
         return
     turn.change_control(position_agreements=0)
-    settled = {key: quantity for key, quantity in differing.items() if _is_settled(turn, key, event.requested_at)}
+    settled = {
+        key: quantity for key, quantity in differing.items() if _is_settled(turn, key, quantity, event.requested_at)
+    }
     if len(settled) < len(differing):
         # Our fill is too young to tell who is behind: the positions are read again until it is not.
         turn.change_control(foreign_moved_at=turn.now)
@@ -230,9 +233,29 @@ def _differences(turn: Turn, account: dict[InstrumentKey, int]) -> dict[Instrume
     return {key: account.get(key, 0) for key in keys if account.get(key, 0) != ours.get(key, 0) + foreign.get(key, 0)}
 
 
-def _is_settled(turn: Turn, instrument: InstrumentKey, requested_at: MachineTime) -> bool:
-    """Whether our last fill is old enough that positions which lag behind it would have caught up."""
-    filled_at = turn.control.filled_at.get(instrument)
+def _is_closed_by_others(turn: Turn, instrument: InstrumentKey, quantity: int) -> bool:
+    """Whether nothing of ours is left, and fills that are not ours account for all of it."""
+    ours, foreign = our_positions(turn.durable).get(instrument, 0), turn.durable.foreign.get(instrument, 0)
+    return quantity == foreign and turn.control.foreign_flow.get(instrument, 0) == -ours
+
+
+def _forget_flow(turn: Turn, requested_at: MachineTime, differing: Container[InstrumentKey]) -> None:
+    """What the positions show for long enough after somebody else's fill has taken it in."""
+    flow = turn.control.foreign_flow
+    if flow and requested_at - turn.control.foreign_moved_at > turn.settings.timing.fills_settle:
+        turn.change_control(foreign_flow={key: moved for key, moved in flow.items() if key in differing})
+
+
+def _is_settled(turn: Turn, instrument: InstrumentKey, quantity: int, requested_at: MachineTime) -> bool:
+    """Whether positions that lag behind our last fill would have caught up, or it makes no odds.
+
+    What somebody else's orders closed whole is closed, however young our entry's fill is: positions that lag behind both show it
+    once they have caught up. But where an order of ours reduced the position as well, his and ours may have crossed, and who
+    closed what shows only at rest.
+    """
+    control = turn.control
+    is_closed = _is_closed_by_others(turn, instrument, quantity)
+    filled_at = (control.reduced_at if is_closed else control.filled_at).get(instrument)
     return filled_at is None or requested_at - filled_at > turn.settings.timing.fills_settle
 
 
@@ -251,6 +274,7 @@ def _accept_position(turn: Turn, instrument: InstrumentKey, quantity: int) -> No
     to_close = _closed_of_ours(ours, foreign, quantity - ours - foreign)
     if to_close:
         _close_outside(turn, instrument, 1 if ours > 0 else -1, to_close)
+    turn.change_control(foreign_flow=without(turn.control.foreign_flow, instrument))
     theirs = quantity - our_positions(turn.durable).get(instrument, 0)
     if theirs != foreign:
         turn.record(ForeignPosition(turn.market_time, instrument, theirs))

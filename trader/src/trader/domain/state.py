@@ -364,10 +364,14 @@ class Control:
     """Working orders of the account that are not ours."""
     foreign_fills: Mapping[BrokerOrderId, int] = field(default_factory=dict)
     """What each order that is not ours has traded, so that the same fill in every book is news once."""
+    foreign_flow: Mapping[InstrumentKey, int] = field(default_factory=dict)
+    """Signed quantity of fills that are not ours and that no read of the positions has settled yet: what they must have moved."""
     foreign_moved_at: MachineTime = _NO_TIME
     """When a fill that is not ours was last told: the positions are read until they say what it did."""
     filled_at: Mapping[InstrumentKey, MachineTime] = field(default_factory=dict)
     """When we last learned of a fill of ours."""
+    reduced_at: Mapping[InstrumentKey, MachineTime] = field(default_factory=dict)
+    """When we last learned of a fill of ours that was no entry's."""
     orders_elsewhere: int = 0
     """Orders of the account's day that our journal does not know: other people's, and what an older journal held."""
     limited_at: MachineTime = _NO_TIME

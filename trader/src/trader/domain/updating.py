@@ -200,6 +200,8 @@ def take_row(turn: Turn, order: Order, row: BrokerOrder, *, trusts_terms: bool) 
     has_filled = record.filled_quantity > order.filled_quantity
     if has_filled:
         turn.change_control(filled_at=with_entry(turn.control.filled_at, order.instrument, turn.now))
+        if order.leg is not Leg.ENTRY:
+            turn.change_control(reduced_at=with_entry(turn.control.reduced_at, order.instrument, turn.now))
         turn.announce(
             "order_filled",
             tag=order.tag,
@@ -248,9 +250,12 @@ def note_foreign(turn: Turn, row: BrokerOrder) -> None:
             turn.announce("foreign_order_seen", order_id=row.order_id, instrument=row.instrument)
         turn.change_control(foreign_orders=with_entry(foreign, row.order_id, row))
     fills = turn.control.foreign_fills
-    if row.filled_quantity > fills.get(row.order_id, 0):
+    news = row.filled_quantity - fills.get(row.order_id, 0)
+    if news > 0:
+        flow = turn.control.foreign_flow
         turn.change_control(
             foreign_fills=with_entry(fills, row.order_id, row.filled_quantity),
+            foreign_flow=with_entry(flow, row.instrument, flow.get(row.instrument, 0) + row.side.sign * news),
             foreign_moved_at=turn.now,
             position_agreements=0,
         )
