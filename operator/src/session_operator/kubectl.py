@@ -215,6 +215,7 @@ def _steering(verb: Verb, words: str) -> None:
 def drill(context: click.Context, name: str, drills: tuple[str, ...], seconds: float, namespace: str | None) -> None:
     """Run these drills now with the limits that the leader trades by; without any, those that the gates ask for.
 
+    Limits of stages to come whose drills did not pass are tried again, too.
     Exit code 1 when one did not pass within the time to wait.
     """
     kubectl = _kubectl(context, namespace)

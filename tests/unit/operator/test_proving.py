@@ -25,7 +25,7 @@ from tests.unit.operator.proving import (
     respecified,
     runs,
 )
-from tests.unit.operator.rollouts import is_live_allowed, later, new_desk, rollout
+from tests.unit.operator.rollouts import is_live_allowed, later, new_desk
 
 WAITS = "has not passed today (it waits for its turn)"
 KITE = spec()["account"] | {"broker": {"type": "Kite", "credentialsSecretRef": {"name": "kitesim-credentials"}}}
@@ -247,44 +247,6 @@ def test_a_leader_that_falls_silent_changes_no_gate() -> None:
     """The day that was told last stands."""
     seen = settled(dataclasses.replace(proved(gated_desk()), reports={}))
     assert is_live_allowed(seen)
-
-
-def test_what_a_rollout_comes_to_is_drilled_ahead() -> None:
-    """So that a promotion does not close the gate: the leader's limits first, then those to come."""
-    wanted = {
-        "stages": [
-            {"name": "canary", "profile": "canary-live", "minimumMarketTime": "1h"},
-            {"name": "full", "profile": "full-live"},
-        ]
-    }
-    seen = gated_desk({"drills": ["dual-runner"]}, config=wanted)
-    canary, full = (each["configHash"] for each in runs(seen))
-    assert canary != full
-    seen = settled(ended(seen))
-    assert is_live_allowed(seen)
-    assert seen.session.status["gates"] == {"configHash": canary, "image": "trader:1", "missing": []}
-    assert [each["configHash"] for each in runs(seen)] == [full]
-    assert rollout(seen)["stage"] == "canary"
-
-
-def test_a_promotion_to_limits_that_were_not_drilled_closes_the_gate_first() -> None:
-    """The leader hears of them only after the status has told that no new risk is allowed with them."""
-    wanted = {
-        "stages": [
-            {"name": "canary", "profile": "canary-live", "minimumMarketTime": "1h"},
-            {"name": "full", "profile": "full-live"},
-        ]
-    }
-    seen = settled(ended(gated_desk({"drills": ["dual-runner"]}, config=wanted)))
-    seen = settled(ended(seen, "Failed"))
-    assert is_live_allowed(seen)
-    text = json.dumps({"id": "r", "verb": "promote", "revision": rollout(seen)["revision"]})
-    asked = dataclasses.replace(seen, session=dataclasses.replace(seen.session, request=text))
-    first = look(asked)
-    assert [action for action in first.actions if type(action).__name__ == "Configure"] == []
-    seen = settled(asked)
-    assert rollout(seen)["stage"] == "full"
-    assert not is_live_allowed(seen)
 
 
 def test_a_drill_of_limits_that_nobody_wants_any_more_is_ended() -> None:

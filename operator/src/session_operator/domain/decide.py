@@ -10,11 +10,11 @@ The invariant, held by property tests: after the actions are performed and the s
 yields nothing to do.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from session_operator.domain import configs, profiles
+from session_operator.domain import configs, gates, profiles
 from session_operator.domain.actions import Action, Apply, Delete, WriteStatus
 from session_operator.domain.adoption import Ownership, classify, foreign_children
 from session_operator.domain.configs import (
@@ -135,7 +135,8 @@ def _wanted(observed: Observed, terms: Terms, memory: _Memory, now: str) -> _Wan
     if plan is None or file is None:
         foreign = foreign_children(observed, foundation)
         return _blocked(*foreign) if foreign else _Wanted(foundation, None, None, None, problems)
-    course, steering = _course(observed, plan, memory, now)
+    image = spec.trader.image or terms.trader_image
+    course, steering = _course(observed, plan, memory, gates.broken(spec, image, memory.status.drills), now)
     pair = _pair(session, spec, file, steering, terms.trader_image)
     history = [build_revision_map(session, revision) for revision in plan.revisions]
     foreign = foreign_children(observed, (*foundation, *history, *pair))
@@ -161,7 +162,9 @@ def _inputs(
     return build_plan(spec, found), build_session_file(observed.session, spec, found[names[-1]]), ()
 
 
-def _course(observed: Observed, plan: Plan, memory: _Memory, now: str) -> tuple[Course, Steering]:
+def _course(
+    observed: Observed, plan: Plan, memory: _Memory, broken: Mapping[str, str], now: str
+) -> tuple[Course, Steering]:
     """Say where the rollout stands now, and what that asks of the traders."""
     config = memory.status.config or ConfigStatus()
     stable = _find_revision(config.stable, plan, observed)
@@ -172,6 +175,7 @@ def _course(observed: Observed, plan: Plan, memory: _Memory, now: str) -> tuple[
         kill=memory.kill,
         request=read_request(observed.session.request),
         now=now,
+        broken=broken,
     )
     course = advance(memory.status.rollout, stable.short_hash if stable is not None else "", config.failed, facts)
     return course, steer(course, plan, _find_revision(course.stable, plan, observed))

@@ -3,7 +3,7 @@
 A gate is judged for one configuration: the one that the leader trades by, or is about to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from session_operator.domain.trading_days import trading_days_since
@@ -46,6 +46,17 @@ def is_due(result: DrillResult | None, image: str, day: TradingDay, spec: Spec) 
     return not is_satisfied(result, image, day, spec) or age == spec.gates.drill_max_age_trading_days - 1
 
 
+def broken(spec: Spec, image: str, drills: Sequence[DrillResult]) -> Mapping[str, str]:
+    """Say, by the hash of a configuration, which drills of the gates were run last with this image and did not pass."""
+    if spec.gates is None:
+        return {}
+    found: dict[str, list[str]] = {}
+    for each in drills:
+        if each.name in spec.gates.drills and each.image == image and each.verdict is not Verdict.PASSED:
+            found.setdefault(each.config_hash, []).append(f"drill {each.name} {_not_passed(each)}")
+    return {config_hash: "; ".join(texts) for config_hash, texts in found.items()}
+
+
 def missing(
     spec: Spec,
     subject: Subject,
@@ -83,11 +94,15 @@ def _why(result: DrillResult | None, image: str, day: TradingDay, most: int) -> 
     if result.image != image:
         return f"has not passed with image {image}, only ran with {result.image or 'another one'}"
     if result.verdict is not Verdict.PASSED:
-        word = "failed" if result.verdict is Verdict.FAILED else "could not be run"
-        return f"{word} on {result.trading_date}: {result.reason or 'no reason was given'}"
+        return _not_passed(result)
     if most == 1:
         return f"has not passed today ({day.date}), last on {result.trading_date}"
     return f"has not passed within {most} trading days, last on {result.trading_date}"
+
+
+def _not_passed(result: DrillResult) -> str:
+    word = "failed" if result.verdict is Verdict.FAILED else "could not be run"
+    return f"{word} on {result.trading_date}: {result.reason or 'no reason was given'}"
 
 
 def _under_way(name: str, config_hash: str, runs: Sequence[Run]) -> str:

@@ -179,11 +179,12 @@ def _obeyed(proofs: Proofs, question: Question, spec: Spec, session: Session, no
     request = read_job_request(session.job_request)
     if request is None or request.id == proofs.handled_request or proofs.day is None:
         return proofs
-    asked = _asked(request, proofs.day.date, question, spec)
+    asked = _asked(request, proofs, proofs.day.date, question, spec)
     return replace(_begun(proofs, asked, session, now), handled_request=request.id)
 
 
-def _asked(request: JobRequest, today: str, question: Question, spec: Spec) -> Iterator[Run]:
+def _asked(request: JobRequest, proofs: Proofs, today: str, question: Question, spec: Spec) -> Iterator[Run]:
+    """With the leader's limits; and again with those of a stage to come whose drills did not pass."""
     told = Run(job="", kind=request.kind, trading_date=today, since="", request=request.id, by=request.by)
     if request.kind is RunKind.POST_CLOSE:
         date = request.date or today
@@ -191,9 +192,11 @@ def _asked(request: JobRequest, today: str, question: Question, spec: Spec) -> I
             yield told.model_copy(update={"trading_date": date})
         return
     wanted: Sequence[str] = request.drills or (spec.gates.drills if spec.gates is not None else ()) or list(DrillName)
-    for name in wanted:
-        subject = {"config_hash": question.judged, "image": question.image}
-        yield told.model_copy(update={"name": str(name)} | subject)
+    broken = gates.broken(spec, question.image, [each for each in proofs.drills if each.name in wanted])
+    for config_hash in dict.fromkeys((question.judged, *(each for each in question.hashes if each in broken))):
+        for name in wanted:
+            subject = {"config_hash": config_hash, "image": question.image}
+            yield told.model_copy(update={"name": str(name)} | subject)
 
 
 def _begun(proofs: Proofs, due: Iterator[Run], session: Session, now: str) -> Proofs:

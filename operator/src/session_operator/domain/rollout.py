@@ -2,14 +2,15 @@
 
     Progressing ──passed──► next stage … ──► Complete (it is stable now)
         │  ▲
-        │  └─resume── Paused   no data, no answer, approval wanted, asked for, or another leader (then on stable)
+        │  └─resume── Paused   no data, no answer, approval wanted, asked for, a drill of the next stage that did
+        │                      not pass, or another leader (then on stable)
         └─failed──► RolledBack (to stable; with none, no new risk) or Halted (no new risk)
 
 A stage belongs to one leadership. Another leader is evidence enough to stop and look: it leads with the stable
 configuration, and a person resumes. What failed or was aborted is never tried again by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -38,6 +39,8 @@ class Facts:
     kill: KillSample | None
     request: Request | None
     now: str
+    broken: Mapping[str, str]
+    """By the hash of a configuration: which drills of the gates did not pass with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +249,14 @@ def _next(course: Course, facts: Facts, why: str) -> Course:
     if rollout.step == len(plan.steps):
         done = _changed(course, phase=RolloutPhase.COMPLETE, reason="Promoted", message=why, silent_since=None)
         return replace(done, stable=plan.final.revision.short_hash)
+    following = plan.steps[rollout.step]
+    if following.revision.hash in facts.broken:  # begun, it would close the gate: the proved limits are worth more
+        text = f"stage {following.name} is not begun: {facts.broken[following.revision.hash]}"
+        return _pause(course, "DrillNotPassed", f"{text}. kubectl tsn drill runs it again, then kubectl tsn resume")
     moved = _fresh(course, rollout.attempt)
     return _changed(
         moved,
-        stage=plan.steps[rollout.step].name,
+        stage=following.name,
         step=rollout.step + 1,
         stage_since=facts.now,
         reason="StageBegun",
