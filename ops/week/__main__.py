@@ -2,7 +2,6 @@
 
 import datetime as dt
 import sys
-from collections.abc import Sequence
 
 import click
 from rich.table import Table
@@ -13,57 +12,78 @@ from ops.cluster.errors import ClusterError
 from ops.demo.story import Story
 from ops.deploying import DeployError, bring_up_cluster, build_images, install_chart
 from ops.week.days import DayRow, Week
-from ops.week.market import MONDAY
+from ops.week.programme import CANARY_DAY, DAYS, FULL_DAY, Programme, date_of, programme
 from ops.week.stage import archive_listing, stage
 from session_operator.gates import DrillName
 
 DRILLS = [each.value for each in DrillName]
 
 
-def tell(story: Story, drills: Sequence[str]) -> None:
+def tell(story: Story, chosen: Programme) -> None:
     """The week, day by day."""
     story.chapter("The stand")
     bring_up_cluster()
     build_images()
     with story.step("helm upgrade --install trading charts/trading-session-operator"):
         install_chart()
-    with stage() as made:
-        week = Week(story, made, drills)
-        days = [MONDAY + dt.timedelta(number) for number in range(5)]
-        story.chapter(f"A TradingSession on paper, account {made.account}: three burn-in days")
+    with stage(chosen) as made:
+        week = Week(story, made, chosen)
+        story.chapter(f"A TradingSession on paper, account {made.account}: {len(chosen.burn_in)} burn-in days")
+        if chosen.left_out:
+            story.tell(chosen.confession())
         with story.step("two traders start, one leads"):
             week.apply()
             wait_for("a leader", made.session.leadership, 180)
-        for number, day in enumerate(days[:3], 1):
-            story.chapter(f"{day:%A}: burn-in day {number}, on paper")
-            week.morning(day, "paper")
-            week.open_market()
-            week.trade_until(dt.time(12, 0), "the morning")
-            if number == 3:
-                week.restart_leader()
-            week.trade_until(dt.time(15, 0), "the afternoon")
-            week.evening()
-        story.chapter(f"{days[3]:%A}: Live, from canary to full")
-        week.apply(mode="Live")
-        week.morning(days[3], "canary, then full")
-        with story.step("the gates are satisfied, and Live is allowed"):
-            wait_for("LiveAllowed", lambda: made.session.condition("LiveAllowed").get("status") == "True" or None, 120)
-        week.open_market()
-        week.await_promotion(dt.time(14, 0))
-        week.trade_until(dt.time(15, 0), "the afternoon")
-        week.evening()
-        story.chapter(f"{days[4]:%A}: full; a warm restart, and a kill")
-        week.morning(days[4], "full")
-        week.trades_by("full-live")
-        week.open_market()
-        week.trade_until(dt.time(10, 30), "the morning")
-        week.restart_leader()
-        week.kill("the week's kill", dt.time(15, 0))
-        week.evening()
+        for number, day in enumerate(chosen.burn_in, 1):
+            story.chapter(f"{day}: burn-in day {number}, on paper")
+            burn_in_day(week, day, is_last=number == len(chosen.burn_in))
+        if CANARY_DAY in chosen.days:
+            story.chapter(f"{CANARY_DAY}: Live, from canary to full")
+            canary_day(week)
+        if FULL_DAY in chosen.days:
+            story.chapter(f"{FULL_DAY}: full; a warm restart, and a kill")
+            full_day(week)
         story.chapter("The week")
         story.show(table(week.rows))
         for line in archive_listing().splitlines():
             story.tell(line)
+        if chosen.left_out:
+            story.tell(f"This was not the whole week; {chosen.confession()}")
+
+
+def burn_in_day(week: Week, day: str, *, is_last: bool) -> None:
+    """A day on paper; on the last one the leader is killed at noon."""
+    week.morning(date_of(day), "paper")
+    week.open_market()
+    week.trade_until(dt.time(12, 0), "the morning")
+    if is_last:
+        week.restart_leader()
+    week.trade_until(dt.time(15, 0), "the afternoon")
+    week.evening()
+
+
+def canary_day(week: Week) -> None:
+    """The first day with the account: small, judged, then full."""
+    week.apply(mode="Live")
+    week.morning(date_of(CANARY_DAY), "canary, then full")
+    week.is_allowed_live()
+    week.open_market()
+    week.await_promotion(dt.time(14, 0))
+    week.trade_until(dt.time(15, 0), "the afternoon")
+    week.evening()
+
+
+def full_day(week: Week) -> None:
+    """A day with the full limits, on which things are broken."""
+    week.apply(mode="Live")
+    week.morning(date_of(FULL_DAY), "full")
+    week.is_allowed_live()
+    week.trades_by("full-live")
+    week.open_market()
+    week.trade_until(dt.time(10, 30), "the morning")
+    week.restart_leader()
+    week.kill("the week's kill", dt.time(15, 0))
+    week.evening()
 
 
 def table(rows: list[DayRow]) -> Table:
@@ -84,11 +104,12 @@ def table(rows: list[DayRow]) -> Table:
 
 @click.command()
 @click.option("--drill", "drills", multiple=True, default=[*DRILLS], show_default=True, type=click.Choice(DRILLS))
-def main(drills: tuple[str, ...]) -> None:
-    """Walk the week. Errors become the story's end, and its exit code."""
+@click.option("--day", "days", multiple=True, default=[*DAYS], show_default=True, type=click.Choice(DAYS))
+def main(drills: tuple[str, ...], days: tuple[str, ...]) -> None:
+    """Walk the week, or only some days of it. Errors become the story's end, and its exit code."""
     story = Story()
     try:
-        tell(story, drills)
+        tell(story, programme(days, drills))
     except (DeployError, KubectlError, ClusterError, Waited, ValueError) as error:
         story.broken.append(str(error))
     except KeyboardInterrupt:

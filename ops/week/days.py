@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ops.demo.story import Story
 from ops.judging.checkers import Interval, flat_since, judge, longest_unprotected_seconds
 from ops.judging.history import changes, of_account, ours
 from ops.week.market import CLOSES, DUSK, OPENING, OPENS, RANGE_ENDS, MarketClock, at
+from ops.week.programme import Programme
 from ops.week.stage import Stage, manifest
 
 TRADER = ROOT / ".venv" / "bin" / "trader"
@@ -46,9 +47,9 @@ class DayRow:
 class Week:
     """The story's hands: the stage, its clock, and what has been told so far."""
 
-    def __init__(self, story: Story, stage: Stage, drills: Sequence[str]) -> None:
+    def __init__(self, story: Story, stage: Stage, programme: Programme) -> None:
         self.story = story
-        self._drills = drills
+        self._programme = programme
         self.stage = stage
         self.session = stage.session
         self.clock = MarketClock(stage.exchange)
@@ -58,7 +59,7 @@ class Week:
 
     def apply(self, **spec: Any) -> None:
         """Apply the manifest, with some fields of the spec changed."""
-        wanted = manifest(self.stage.account, self._drills)
+        wanted = manifest(self.stage.account, self._programme)
         wanted["spec"] |= spec
         self.stage.kubectl.apply(yaml.safe_dump(wanted))
 
@@ -139,6 +140,11 @@ class Week:
         """The session, as `kubectl get tsn` prints it."""
         lines = self.stage.kubectl.run("get", "tsn", self.session.name, "--no-headers").split()
         return " ".join(lines)
+
+    def is_allowed_live(self) -> None:
+        """Nothing is missing any more."""
+        with self.story.step("the gates are satisfied, and Live is allowed"):
+            wait_for("LiveAllowed", lambda: self.session.condition("LiveAllowed").get("status") == "True" or None, 120)
 
     def await_promotion(self, by: dt.time) -> None:
         """Walk until the rollout has passed its last stage: the limits loosen once nothing is open."""

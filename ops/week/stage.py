@@ -7,7 +7,7 @@ orders of an exchange that is gone.
 import base64
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from ops.clients.kubectl import KUBECONFIG, Kubectl
 from ops.clients.session import Session, wait_for
 from ops.cluster import kindcluster
 from ops.deploying import CHART, NAMESPACE, VALUES, DeployError, kubectl, tool
-from ops.week.market import MONDAY
+from ops.week.programme import Programme
 
 WEEK = "trading-week"
 NAME = "index-intraday"
@@ -39,7 +39,7 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
+def stage(programme: Programme) -> Iterator[Stage]:
     """Set up; gone after the block, the archive too."""
     week = kubectl(WEEK)
     _remove(week)
@@ -47,23 +47,16 @@ def stage() -> Iterator[Stage]:
     try:
         _namespace(week)
         _volume(week)
-        _exchange(week)
+        _exchange(week, programme)
         with exchange_in(week) as exchange:
             yield Stage(week, Session(week, NAME), exchange, account)
     finally:
         _remove(week)
 
 
-def manifest(account: str, drills: Sequence[str]) -> dict[str, Any]:
-    """The week's session: Paper, until three days are clean; then canary, then full."""
+def manifest(account: str, programme: Programme) -> dict[str, Any]:
+    """The week's session: Paper, until its burn-in days are clean; then canary, then full."""
     url = f"kitesim.{WEEK}:8080"
-    canary = {
-        "name": "canary",
-        "profile": "canary-live",
-        "minimumMarketTime": "45m",
-        "minimumSamples": {"orders": 3},
-        "analysis": [{"slo": "OrderAck"}, {"slo": "Duplicates"}, {"slo": "Orphans"}],
-    }
     broker = {
         "type": "Kitesim",
         "url": f"http://{url}",
@@ -83,12 +76,8 @@ def manifest(account: str, drills: Sequence[str]) -> dict[str, Any]:
             },
             "calendar": {"exchange": "NFO", "timezone": "Asia/Kolkata"},
             "strategies": [{"name": "opening-range-breakout"}],
-            "config": {"stages": [canary, {"name": "full", "profile": "full-live"}], "onFailure": "Rollback"},
-            "gates": {
-                "burnInDays": 3,
-                "drills": list(drills),
-                "drillMaxAgeTradingDays": 5,
-            },
+            "config": {"stages": programme.stages(), "onFailure": "Rollback"},
+            "gates": programme.gates(),
             "postClose": {"archive": {"persistentVolumeClaim": ARCHIVE}, "retention": "30d"},
         },
     }
@@ -149,10 +138,11 @@ def _volume(week: Kubectl) -> None:
     )
 
 
-def _exchange(week: Kubectl) -> None:
-    """The chart's kitesim once more, with NSE's hours."""
+def _exchange(week: Kubectl, programme: Programme) -> None:
+    """The chart's kitesim once more, with NSE's hours, on the morning of the first day."""
     chosen = [f"--values={path}" for path in VALUES]
-    chosen += ["--set", "kitesim.market=nse", "--set", "kitesim.speed=1", "--set", f"kitesim.date={MONDAY}"]
+    chosen += ["--set", "kitesim.market=nse", "--set", "kitesim.speed=1"]
+    chosen += ["--set", f"kitesim.date={programme.first_date}"]
     chosen += ["--set-string", "kitesim.start=08:45:00", "--set", "kitesim.auth.existingSecret=kitesim-credentials"]
     command = [tool("helm"), "--kubeconfig", str(KUBECONFIG), "template", "week", str(CHART), "--namespace", WEEK]
     command += [*chosen, "--show-only", "templates/kitesim/deployment.yaml"]

@@ -1,0 +1,70 @@
+"""Which days of the week are walked, and what that asks of the session. Whatever is left out is said, never assumed."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ops.week.market import MONDAY
+
+DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+BURN_IN: Final = DAYS[:3]
+CANARY_DAY: Final = "Thursday"
+FULL_DAY: Final = "Friday"
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """The chosen days by name, first to last, and the drills that the gate asks for."""
+
+    days: tuple[str, ...]
+    drills: tuple[str, ...]
+
+    @property
+    def burn_in(self) -> tuple[str, ...]:
+        """The days on paper; the gate asks for as many."""
+        return tuple(day for day in self.days if day in BURN_IN)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The days that are not walked."""
+        return tuple(day for day in DAYS if day not in self.days)
+
+    @property
+    def first_date(self) -> dt.date:
+        """Where the exchange's calendar begins."""
+        return date_of(self.days[0])
+
+    def confession(self) -> str:
+        """What a walk of some days cannot show; empty for the whole week."""
+        if not self.left_out:
+            return ""
+        asked = f"the gate asks for {len(self.burn_in)} burn-in days of the week's {len(BURN_IN)}"
+        limits = "" if CANARY_DAY in self.days else "; no canary: full limits from the start"
+        return f"left out: {', '.join(self.left_out)} ({asked}{limits})"
+
+    def gates(self) -> dict[str, Any]:
+        """The session's gates."""
+        return {"burnInDays": len(self.burn_in), "drills": list(self.drills), "drillMaxAgeTradingDays": 5}
+
+    def stages(self) -> list[dict[str, Any]]:
+        """The stages of its configuration."""
+        canary = {
+            "name": "canary",
+            "profile": "canary-live",
+            "minimumMarketTime": "45m",
+            "minimumSamples": {"orders": 3},
+            "analysis": [{"slo": "OrderAck"}, {"slo": "Duplicates"}, {"slo": "Orphans"}],
+        }
+        full = {"name": "full", "profile": "full-live"}
+        return [canary, full] if CANARY_DAY in self.days else [full]
+
+
+def programme(days: Sequence[str], drills: Sequence[str]) -> Programme:
+    """The chosen days in the week's order, each once; none chosen is the whole week."""
+    return Programme(tuple(day for day in DAYS if day in (days or DAYS)), tuple(drills))
+
+
+def date_of(day: str) -> dt.date:
+    """The date of a day of the week."""
+    return MONDAY + dt.timedelta(DAYS.index(day))
