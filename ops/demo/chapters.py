@@ -86,7 +86,7 @@ def judge_log(story: Story, exchange: Exchange, first_epoch: int) -> None:
     if not orders:
         story.verdict("the exchange saw our orders", ["its log has none"], "")
     held = {
-        "no position without its stop": f"longest without: {longest_unprotected_seconds(log, until):.2f} s (limit 5 s)",
+        "no position without its stop": f"longest without {longest_unprotected_seconds(log, until):.2f} s (limit 5 s)",
         "no order twice": f"{len({(o.parts.intent, o.parts.leg, o.parts.attempt) for o in orders})} distinct",
     }
     for promise, violations in judge(log, until).items():

@@ -59,7 +59,7 @@ class Story:
             for each in violations[:5]:
                 console.print(f"       {each}")
         else:
-            console.print(f"   [green]✓[/green] {promise} [dim]{held}[/dim]")
+            console.print(f"   [green]✓[/green] {promise}" + (f": [dim]{held}[/dim]" if held else ""))
 
     def within(self, what: str, seconds: float, limit: float) -> None:
         """A time against its limit."""

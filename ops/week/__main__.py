@@ -28,9 +28,9 @@ def tell(story: Story, chosen: Programme) -> None:
         install_chart()
     with stage(chosen) as made:
         week = Week(story, made, chosen)
-        story.chapter(f"A TradingSession on paper, account {made.account}: {len(chosen.burn_in)} burn-in days")
-        if chosen.left_out:
-            story.tell(chosen.confession())
+        story.chapter(f"A TradingSession on paper, account {made.account}")
+        story.tell(f"Live asks for {len(chosen.burn_in)} clean days on paper, and for {' and '.join(chosen.drills)}.")
+        confess(story, chosen)
         with story.step("two traders start, one leads"):
             week.apply()
             wait_for("a leader", made.session.leadership, 180)
@@ -47,18 +47,23 @@ def tell(story: Story, chosen: Programme) -> None:
         story.show(table(week.rows))
         for line in archive_listing().splitlines():
             story.tell(line)
-        if chosen.left_out:
-            story.tell(f"This was not the whole week; {chosen.confession()}")
+        confess(story, chosen)
+
+
+def confess(story: Story, chosen: Programme) -> None:
+    """Say what was left out."""
+    for each in chosen.confessions():
+        story.tell(f"[yellow]{each}[/yellow]")
 
 
 def burn_in_day(week: Week, day: str, *, is_last: bool) -> None:
     """A day on paper; on the last one the leader is killed at noon."""
     week.morning(date_of(day), "paper")
     week.open_market()
-    week.trade_until(dt.time(12, 0), "the morning")
+    week.trade_until(dt.time(12, 0), "the morning, until noon")
     if is_last:
         week.restart_leader()
-    week.trade_until(dt.time(15, 0), "the afternoon")
+    week.trade_until(dt.time(15, 0), "the afternoon, until 15:00")
     week.evening()
 
 
@@ -69,7 +74,7 @@ def canary_day(week: Week) -> None:
     week.is_allowed_live()
     week.open_market()
     week.await_promotion(dt.time(14, 0))
-    week.trade_until(dt.time(15, 0), "the afternoon")
+    week.trade_until(dt.time(15, 0), "the afternoon, until 15:00")
     week.evening()
 
 
@@ -80,9 +85,10 @@ def full_day(week: Week) -> None:
     week.is_allowed_live()
     week.trades_by("full-live")
     week.open_market()
-    week.trade_until(dt.time(10, 30), "the morning")
+    week.trade_until(dt.time(10, 30), "the first hour")
     week.restart_leader()
-    week.kill("the week's kill", dt.time(15, 0))
+    week.kill("the week's kill", dt.time(14, 0))
+    week.trade_until(dt.time(15, 0), "the afternoon after the kill, until 15:00")
     week.evening()
 
 

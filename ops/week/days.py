@@ -71,7 +71,7 @@ class Week:
         self.clock.jump(at(day, dt.time(8, 50)))
         with self.story.step(f"{day:%A} {day}: the operator knows the day"):
             wait_for("the trading day in status", lambda: self._day() == day.isoformat() or None, 240)
-        with self.story.step("the drills that are due have passed, each a Job with the limits of a stage"):
+        with self.story.step("no drill is missing: each that was due has passed, a Job with the limits of a stage"):
             wait_for("drills that passed", self._drills_passed, DRILLS_SECONDS)
         self._tell_drills()
         self.clock.jump(at(day, dt.time(9, 5)))
@@ -92,9 +92,8 @@ class Week:
     def _tell_drills(self) -> None:
         for each in self.session.status().get("drills", []):
             if each["tradingDate"] == self.rows[-1].date.isoformat():
-                self.story.tell(
-                    f"{each['name']} with {each['configHash'][:10]}: {each['verdict']}, {each['seconds']} s"
-                )
+                limits = self._programme.limits_of(each["configHash"])
+                self.story.tell(f"{each['name']} with the limits of {limits}: {each['verdict']}, {each['seconds']} s")
 
     def _preflight(self) -> bool | None:
         leader = self.session.leads(states=LEADING)
@@ -127,7 +126,7 @@ class Week:
         with self.story.step(what):
             self.clock.walk(at(row.date, time_of_day))
         orders = ours(self.log())
-        self.story.tell(f"{len(orders)} orders so far; {self.status_line()}")
+        self.story.tell(f"{len(orders)} orders so far today; {self.standing()}")
 
     def log(self) -> Log:
         """What the exchange logged of the account, and of its paper account, today."""
@@ -136,10 +135,12 @@ class Week:
         both = [*of_account(entries, f"{real}paper"), *of_account(entries, real)]
         return sorted(both, key=lambda entry: int(entry["sequence"]))
 
-    def status_line(self) -> str:
-        """The session, as `kubectl get tsn` prints it."""
-        lines = self.stage.kubectl.run("get", "tsn", self.session.name, "--no-headers").split()
-        return " ".join(lines)
+    def standing(self) -> str:
+        """Where the session stands, in the words of its status."""
+        status = self.session.status()
+        leader, config = status.get("leader") or {}, status.get("config") or {}
+        limits = f"with the limits of {config.get('profile')}"
+        return f"{status.get('phase')}, {leader.get('holder')} leads with epoch {leader.get('epoch')} {limits}"
 
     def is_allowed_live(self) -> None:
         """Nothing is missing any more."""
@@ -184,7 +185,9 @@ class Week:
             (time.time_ns() - begin) / 1e9,
             HAND_OVER_LIMIT,
         )
-        wait_for("LIVE again", lambda: self.session.leads(leader.epoch, TRADING), 90)
+        again = wait_for("a leader that trades again", lambda: self.session.leads(leader.epoch, TRADING), 90)
+        took = (time.time_ns() - begin) / 1e9
+        self.story.tell(f"a warm restart: the broker's book reconciled twice, {again.trading_state} after {took:.2f} s")
 
     def _leads_above(self, leader: Leadership) -> Leadership | None:
         return self.session.leads(leader.epoch, LEADING)
@@ -194,6 +197,8 @@ class Week:
         row = self.rows[-1]
         if not self.clock.walk(at(row.date, by), self._holds):
             raise ValueError(f"no position stood by {by:%H:%M}: there was nothing to cut")
+        held = [f"{each['quantity']} {each['tradingsymbol']}" for each in self._positions() if each["quantity"]]
+        self.story.tell(f"{', '.join(held)} held when the kill switch of the session is engaged")
         asked = time.time_ns()
         self.session.patch({"killSwitch": {"engaged": True, "reason": reason, "release": ""}})
         flat = wait_for("a flat account", lambda: flat_since(self.log(), asked), 30)
@@ -245,7 +250,7 @@ class Week:
         self.story.verdict(
             "it traded", [] if row.orders else ["the exchange's log has no order of ours"], f"{row.orders} orders"
         )
-        held = {"no position without its stop": f"longest without: {longest_unprotected_seconds(log, until):.2f} s"}
+        held = {"no position without its stop": f"longest without {longest_unprotected_seconds(log, until):.2f} s"}
         for promise, violations in judge(log, until, self._leaderless).items():
             self.story.verdict(promise, violations, held.get(promise, ""))
         open_now = [each for each in self._positions() if each["quantity"]]

@@ -1,11 +1,15 @@
 """Which days of the week are walked, and what that asks of the session. Whatever is left out is said, never assumed."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import yaml
+
+from ops.clients.kubectl import ROOT
 from ops.week.market import MONDAY
+from session_operator.domain.configs import build_revision
 
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 BURN_IN: Final = DAYS[:3]
@@ -35,13 +39,14 @@ class Programme:
         """Where the exchange's calendar begins."""
         return date_of(self.days[0])
 
-    def confession(self) -> str:
-        """What a walk of some days cannot show; empty for the whole week."""
-        if not self.left_out:
-            return ""
-        asked = f"the gate asks for {len(self.burn_in)} burn-in days of the week's {len(BURN_IN)}"
-        limits = "" if CANARY_DAY in self.days else "; no canary: full limits from the start"
-        return f"left out: {', '.join(self.left_out)} ({asked}{limits})"
+    def confessions(self) -> Iterator[str]:
+        """What a walk of some days cannot show; nothing for the whole week."""
+        if self.left_out:
+            yield f"Not the whole week; left out: {', '.join(self.left_out)}."
+        if len(self.burn_in) < len(BURN_IN):
+            yield f"Asked for are {len(self.burn_in)} burn-in days, not {len(BURN_IN)}."
+        if CANARY_DAY not in self.days:
+            yield "There is no canary: the limits are full from the start."
 
     def gates(self) -> dict[str, Any]:
         """The session's gates."""
@@ -58,6 +63,15 @@ class Programme:
         }
         full = {"name": "full", "profile": "full-live"}
         return [canary, full] if CANARY_DAY in self.days else [full]
+
+    def limits_of(self, config_hash: str) -> str:
+        """The name of the profile with this hash, among those of the stages."""
+        for each in self.stages():
+            name = str(each["profile"])
+            profile = yaml.safe_load((ROOT / "configs" / f"{name.replace('-', '_')}.yaml").read_text())
+            if build_revision(profile).hash == config_hash:
+                return name
+        return config_hash[:10]
 
 
 def programme(days: Sequence[str], drills: Sequence[str]) -> Programme:
