@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +116,12 @@ class Courses:
         if self._outside and kind == "trade":
             _close(course, self._outside, entry)
 
+    def before_more_trades_by_hand(self) -> "Courses":
+        """A copy that counts none of those to come."""
+        copy = deepcopy(self)
+        copy._counts_outside = False
+        return copy
+
     def _traded_outside(self, entry: Mapping[str, Any]) -> None:
         """Somebody else traded in the account: what closes a position of ours closes it, now or as soon as there is one."""
         key, outside = entry["instrument"], self._outside
@@ -124,16 +131,31 @@ class Courses:
                 _close(course, outside, entry)
 
 
-def courses(entries: Entries, *, counts_outside: bool = False) -> dict[str, list[Moment]]:
-    """Intent -> its moments, oldest first.
+class Views:
+    """The courses, in each view of what trades by hand did.
 
-    `counts_outside`: trades of the account that are not ours close what we hold, oldest intent first. Whether a trade by hand
-    closed our position or opened another is a matter of view: judges of schedules with people in them take the milder one.
+    Whether one closed our position or opened another is a matter of view where it crosses an order of ours: none of them closed,
+    or the first did, or the first two, and so on, and those after it are the human's own. Judges take the mildest view.
     """
-    found = Courses(counts_outside=counts_outside)
+
+    def __init__(self) -> None:
+        self.all: list[Courses] = [Courses(counts_outside=True)]
+        """First the one in which none closed anything; last the one in which all did."""
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Take the next entry."""
+        if entry["kind"] == "trade" and decode_tag(entry.get("tag")) is None:
+            self.all.insert(-1, self.all[-1].before_more_trades_by_hand())
+        for each in self.all:
+            each.add(entry)
+
+
+def views(entries: Entries) -> list[dict[str, list[Moment]]]:
+    """Intent -> its moments, in each view: without trades by hand there is one."""
+    found = Views()
     for entry in entries:
         found.add(entry)
-    return found.of
+    return [each.of for each in found.all]
 
 
 def _close(course: list[Moment], outside: dict[str, int], entry: Mapping[str, Any]) -> None:

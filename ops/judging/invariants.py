@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ops.judging.courses import Interval, Moment, beyond, courses, merged, spans
+from ops.judging.courses import Interval, Moment, beyond, merged, spans, views
 from ops.judging.history import TERMINAL
 from trader.domain.tags import decode_tag
 from trader.domain.values import Leg
@@ -68,10 +68,11 @@ def undurable_sends(entries: Entries) -> list[str]:
 
 def lasting(entries: Entries, what: str, until_ns: int, excused: Sequence[Interval] = ()) -> list[str]:
     """I4, I5, I6: nothing stays `is_reversed`, `is_orphaned` or `is_naked` for longer than 5 s that no excuse covers."""
-    found = _lasting(courses(entries), what, until_ns, excused)
-    if found and any(entry["kind"] == "foreign_order" for entry in entries):
-        milder = _lasting(courses(entries, counts_outside=True), what, until_ns, excused)
-        found = [each for each in found if any(other.split()[1] == each.split()[1] for other in milder)]
+    first, *others = views(entries)
+    found = _lasting(first, what, until_ns, excused)
+    for view in others if found else ():
+        milder = {each.split()[1] for each in _lasting(view, what, until_ns, excused)}
+        found = [each for each in found if each.split()[1] in milder]
     return found
 
 
@@ -280,10 +281,10 @@ def false_flats(entries: Entries, frozen: Iterable[str] = ()) -> list[str]:
 
 def _not_flat(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     found = []
-    milder = courses(entries, counts_outside=True)
-    for intent, course in courses(entries).items():
+    first, *others = views(entries)
+    for intent, course in first.items():
         last = course[-1]
-        if (last.net and milder[intent][-1].net) or last.working:
+        if (last.net and all(view[intent][-1].net for view in others)) or last.working:
             found.append(f"flat was declared with {last.net} held and {len(last.working)} orders at work of {intent}")
     return found
 

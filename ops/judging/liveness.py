@@ -6,7 +6,7 @@ A history holds `healed` once, and `checked` entries after it: what an observer 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ops.judging.courses import courses
+from ops.judging.courses import views
 
 Entries = Sequence[Mapping[str, Any]]
 SECOND_NS = 1_000_000_000
@@ -31,10 +31,10 @@ def late_flats(entries: Entries, asked_ns: int, until_ns: int) -> list[str]:
     if calls > FLAT_CALLS:
         found.append(f"flattening took {calls} calls")
     limit = asked_ns + int(FLAT_SECONDS * SECOND_NS)
-    milder = courses(entries, counts_outside=True)
-    for intent, course in courses(entries).items():
+    first, *others = views(entries)
+    for intent, course in first.items():
         last = course[-1]
-        is_held = last.net and milder[intent][-1].net
+        is_held = last.net and all(view[intent][-1].net for view in others)
         moment = last.at_ns if not (is_held or last.working) else until_ns
         if moment > limit:
             state = f"{last.net} held, {len(last.working)} at work"

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from ops.judging.courses import Courses, Moment
+from ops.judging.courses import Moment, Views
 from ops.judging.liveness import ABSENT_SECONDS, LEADER_SECONDS, SETTLED_SECONDS
 from ops.simulating.exchange import RECEIVED, BookOrder
 from ops.simulating.happening import kill
@@ -75,23 +75,19 @@ class Watch:
         self._legs: dict[str, list[tuple[Leg, BookOrder]]] = {}
         self._done: set[str] = set()
         """Intents that hold nothing and whose orders are all over: only another order of theirs would change that."""
-        self._views = Courses(), Courses(counts_outside=True)
+        self._views = Views()
 
     def intents(self) -> dict[str, Sums]:
         """Of each intent that holds something or has something at work."""
         return self._by_the_log() if self._world.exchange.has_people else self._by_the_orders()
 
     def _by_the_log(self) -> dict[str, Sums]:
-        """Of the two views of a trade by hand, the milder one."""
-        plain, milder = self._views
+        """Of the views of trades by hand, the mildest one."""
         for entry in islice(self._world.history, self._entries_read, None):
-            plain.add(entry)
-            milder.add(entry)
+            self._views.add(entry)
         self._entries_read = len(self._world.history)
-        return {
-            intent: min(_sums(course[-1]), _sums(milder.of[intent][-1]), key=_badness)
-            for intent, course in plain.of.items()
-        }
+        every = self._views.all
+        return {intent: min((_sums(each.of[intent][-1]) for each in every), key=_badness) for intent in every[0].of}
 
     def _by_the_orders(self) -> dict[str, Sums]:
         orders = self._world.exchange.orders

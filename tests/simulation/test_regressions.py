@@ -67,3 +67,14 @@ def test_a_human_who_closes_in_the_moment_of_a_kill_is_not_counted_beside_our_ow
 def test_a_process_stopped_before_one_write_keeps_back_that_one_and_no_other() -> None:
     """Nine orders that had left arrived with it seconds later, with what had been decided anew: sixteen in a second, once."""
     assert run(make("hour", 1_000_023)).violations == {}
+
+
+@pytest.mark.parametrize("jump", [-140, 140])
+def test_what_a_human_sells_beside_our_own_leg_is_his_and_the_desk_is_told(jump: int) -> None:
+    """He sells a part, and another that no update tells of while stop or target fills at its old size: nobody buys that back."""
+    his = [Trouble(Kind.HUMAN_CLOSES, at=at, amount=0) for at in (9.0, 10.0)]
+    unheard = Trouble(Kind.UPDATES_LOST, at=9.5, seconds=3.0)
+    result = run(story(*his, unheard, Trouble(Kind.JUMP, at=10.4, amount=jump)))
+
+    assert result.violations == {}
+    assert result.reached["foreign_position_seen"] == 1

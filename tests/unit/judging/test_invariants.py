@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ops.judging import invariants
-from ops.judging.courses import Interval, courses
+from ops.judging.courses import Interval, views
 from ops.judging.invariants import SECOND_NS
 from tests.unit.judging.test_checkers import CLEAN, accepted, tag, trade, update
 from trader.domain.values import Leg
@@ -217,8 +217,22 @@ def test_a_trade_by_hand_closes_what_we_hold_where_people_count() -> None:
     """Both views are kept: whose position it was is a matter of opinion."""
     hand = {**entry(5, "trade"), "order_id": "77", "tag": None, "quantity": 65}
     history = [*LONG, sell(hand)]
-    (plain,), (milder,) = courses(history).values(), courses(history, counts_outside=True).values()
-    assert (plain[-1].net, milder[-1].net) == (65, 0)
+    nets = [[course[-1].net for course in view.values()] for view in views(history)]
+    assert nets == [[65], [0]]
+
+
+def test_a_trade_by_hand_that_crosses_an_order_of_ours_is_not_held_against_us() -> None:
+    """He sold a part, and another while our target filled at what the first had left: the other part is short, and his own."""
+    first = sell({**entry(5, "trade"), "order_id": "77", "tag": None, "quantity": 30})
+    second = {**first, "order_id": "78"}
+    target = sell({**trade(7, "3", TARGET), "quantity": 35})
+    at_work = [*LONG, sell(accepted(1.3, "3", TARGET))]
+    over = [target, entry(8, "order_cancelled", order_id="2")]
+
+    nets = [[course[-1].net for course in view.values()] for view in views([*at_work, first, second, *over])]
+    assert nets == [[30], [0], [-30]]
+    assert invariants.lasting([*at_work, first, second, *over], "is_naked", 60 * SECOND_NS) == []
+    assert invariants.lasting([*at_work, *over], "is_naked", 60 * SECOND_NS) != []
 
 
 def test_the_clean_bracket_of_the_older_judges_is_clean_here_too() -> None:
