@@ -19,6 +19,7 @@ from ops.cluster.errors import ClusterError
 from ops.cluster.running import follow
 from ops.images import wheels
 from ops.images.catalogue import BUILD, RECIPES, REPOSITORY, Image, source_files
+from ops.images.revisions import revision_of
 
 _BUILD_SECONDS = 1200
 _PULL_SECONDS = 600
@@ -64,7 +65,7 @@ class _Builder:
 
     def reference(self, image: Image) -> str:
         """Return the name that an image of the sources as they are now must have."""
-        return image.reference(self.base, self.machine)
+        return image.reference(self.base, self.machine, _revision(image))
 
     def build(self, image: Image) -> str:
         """Build an image and return its reference.
@@ -96,7 +97,8 @@ class _Builder:
             (context / "distribution").mkdir()
             own = wheels.distribution(image.distribution, context / "distribution")
             _add_beside(image, context)
-            self._run(image, context, "none", reference, arguments | {"VERSION": own.name.split("-")[1]}, note)
+            arguments |= {"VERSION": own.name.split("-")[1], "REVISION": _revision(image)}
+            self._run(image, context, "none", reference, arguments, note)
 
     def _run(  # noqa: PLR0917  # one call of one program, in its words
         self, image: Image, context: Path, network: str, reference: str, arguments: dict[str, str], note: Note
@@ -114,6 +116,11 @@ class _Builder:
         ]
         environment = self.docker.environment()
         follow([*command, *flags, str(context)], environment=environment, timeout_seconds=_BUILD_SECONDS, on_line=note)
+
+
+def _revision(image: Image) -> str:
+    """The commit that an image of ours tells of; one from Debian's packages tells of none."""
+    return revision_of(image.sources(), REPOSITORY) if image.distribution is not None else ""
 
 
 def _add_beside(image: Image, context: Path) -> None:

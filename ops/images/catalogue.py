@@ -33,23 +33,25 @@ class Image:
     # Folders of this repository that it carries as they are.
     folders: tuple[Path, ...] = ()
 
-    def inputs(self) -> list[Path]:
-        """List every file that decides what is in the image, in a fixed order."""
+    def sources(self) -> list[Path]:
+        """List the files and folders that decide what is in the image, in a fixed order; some need not exist."""
         if self.distribution is None:
             return [self.dockerfile, self.dockerfile.parent / "entrypoint.sh", RECIPES / "collect.sh"]
         names = ("pyproject.toml", "requirements.lock", "README.md")
         metadata = [distribution / name for distribution in (self.distribution, *self.beside) for name in names]
-        return [
-            self.dockerfile,
-            *(path for path in metadata if path.exists()),
-            *source_files(self.distribution / "src"),
-            *(path for distribution in self.beside for path in source_files(distribution / "src")),
-            *(path for folder in self.folders for path in source_files(folder)),
-        ]
+        folders = [distribution / "src" for distribution in (self.distribution, *self.beside)]
+        return [self.dockerfile, *metadata, *folders, *self.folders]
 
-    def reference(self, base: str, machine: str) -> str:
-        """Return the image's full name for a base image and a machine type."""
-        parts = [base.encode(), machine.encode()]
+    def inputs(self) -> list[Path]:
+        """List every file that decides what is in the image, in a fixed order."""
+        needed = self.sources() if self.distribution is None else [self.dockerfile]
+        optional = [path for path in self.sources() if path not in needed]
+        files = [path for path in optional if path.is_file()]
+        return [*needed, *files, *(path for folder in optional for path in source_files(folder))]
+
+    def reference(self, base: str, machine: str, revision: str = "") -> str:
+        """Return the image's full name for a base image, a machine type and the commit that it tells of."""
+        parts = [each.encode() for each in (base, machine, revision) if each]
         for path in self.inputs():
             parts += [os.path.relpath(path, self.dockerfile.parent).encode(), path.read_bytes()]
         return f"{self.repository}:{digest(parts)}"

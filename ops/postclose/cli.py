@@ -1,4 +1,4 @@
-"""`python -m ops.postclose run | verify | restore`. Exit codes: 0 whole, 1 damaged or not restorable, 2 could not be run."""
+"""`python -m ops.postclose run | logs | verify | restore`. Exit codes: 0 whole, 1 damaged or not restorable, 2 could not be run."""
 
 import contextlib
 import datetime as dt
@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from kubernetes.config import ConfigException
 
 from ops.postclose import archive, snapshot
 from ops.postclose.archive import ArchiveDamagedError
-from ops.postclose.sealing import SCHEMA, NotRunError, SnapshotMismatchError, Wanted, seal_day
+from ops.postclose.gathering import NotRunError
+from ops.postclose.pod_logs import MISSING, collect
+from ops.postclose.sealing import SCHEMA, SnapshotMismatchError, Wanted, seal_day
 from ops.postclose.snapshot import SnapshotError
 from ops.postclose.telling import tell
 from trader.adapters.kite.credentials import CredentialsMissing, read_credential
+from trader.adapters.kubernetes_api import new_client
 from trader.app.documents import ConfigInvalid, load
 from trader.app.settings import CREDENTIALS, DATABASE, NOTIFICATIONS, SessionFile
 
@@ -49,7 +53,7 @@ def main() -> None:
     "--drills", multiple=True, type=FILE, help="Verdicts of the day's drills (JSON); may stand several times."
 )
 @click.option("--image", "images", multiple=True, help="Image with digest that the day ran; may stand several times.")
-@click.option("--git-sha", envvar="GIT_SHA", default="", help="Default: of the working copy.")
+@click.option("--git-sha", envvar="GIT_SHA", default="", help="Default: the image's; by hand the working copy's.")
 @click.option("--credentials", type=FILE, default=Path(os.environ.get("TRADER_CREDENTIALS", CREDENTIALS)))
 @click.option(
     "--keep-days", type=click.IntRange(0), default=0, help="Remove sealed days that lie further back; 0 keeps all."
@@ -110,6 +114,7 @@ def run(  # noqa: PLR0917 - one for each option
             images=images,
             git_sha=git_sha or _git_sha(),
             credentials=credentials,
+            notifications=notifications,
             keep_days=keep_days,
             is_lasting=lasting,
         )
@@ -164,6 +169,22 @@ def restore(folder: Path, database_url: str) -> None:
         click.echo("post-close: what was restored differs from the snapshot", err=True)
         sys.exit(DAMAGED)
     click.echo(f"{found.total} rows restored and compared")
+
+
+@main.command()
+@click.option("--pod", "pods", multiple=True, required=True, help="A trader's pod; may stand several times.")
+@click.option("--namespace", required=True, help="Where the pods are.")
+@click.option("--into", type=FILE, required=True, help="The folder that `run --logs` is then given.")
+@click.option("--kubeconfig", type=FILE, help="By hand; default: the pod's service account.")
+def logs(pods: tuple[str, ...], namespace: str, into: Path, kubeconfig: Path | None) -> None:
+    """Fetch what the traders wrote; what cannot be had is noted, and is no failure."""
+    try:
+        collect(new_client(kubeconfig), namespace, pods, into)
+    except (ConfigException, OSError) as error:
+        click.echo(f"post-close: {error}", err=True)
+        sys.exit(NOT_RUN)
+    found = ", ".join(f"{each.name} ({each.stat().st_size:,} bytes)" for each in sorted(into.glob("*.log")))
+    click.echo(f"{found or 'no log'}\n{(into / MISSING).read_text(encoding='utf-8')}".rstrip())
 
 
 def _news(result: dict[str, Any], code: int, root: Path) -> tuple[str, str] | None:

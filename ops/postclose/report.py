@@ -1,7 +1,8 @@
 """The report of a day: one page that a trader reads in two minutes, and the same as text for a message."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Final
@@ -28,6 +29,9 @@ class Provenance:
     drills: Sequence[dict[str, Any]] = field(default_factory=tuple)
     metrics: str = ""
     """Why metrics are missing; empty when they were read."""
+    logs_missing: Sequence[str] = ()
+    redactions: int = 0
+    """How often a secret stood in the logs; it was blanked."""
 
 
 def rupees(paise: int, *, sign: bool = False) -> str:
@@ -72,7 +76,7 @@ def as_text(day: Day, made: Provenance) -> str:
         f"Denied by guards      {_denials(day, made)}",
         f"Leader changes        {day.leader_changes}{_epochs(day)}",
         f"Kills                 {len(day.kills)}",
-        f"Drills                {_drills(made)}",
+        f"Drills                {_drills(day, made)}",
         f"Token                 {made.token}",
         "",
     ]
@@ -87,7 +91,7 @@ def as_text(day: Day, made: Provenance) -> str:
     lines += [
         "",
         f"config {made.config_hash[:10]} · git {made.git_sha[:10]} · {', '.join(made.images) or 'no image'}",
-        f"kept: {made.snapshot_rows} rows, restored and compared; {made.logs} log files",
+        f"kept: {made.snapshot_rows} rows, restored and compared; {_logs(made)}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -140,13 +144,13 @@ def _trade_table(day: Day) -> str:
 def _facts(day: Day, made: Provenance) -> str:
     rows = (
         ("Denied by guards", _denials(day, made)),
-        ("Drills", _drills(made)),
+        ("Drills", _drills(day, made)),
         ("Token", made.token),
         ("Opening worth", rupees(day.opening)),
         ("Configuration", made.config_hash),
         ("Source", made.git_sha),
         ("Image", ", ".join(made.images) or "none: a run by hand"),
-        ("Kept", f"{made.snapshot_rows} rows of the database, restored and compared; {made.logs} log files"),
+        ("Kept", f"{made.snapshot_rows} rows of the database, restored and compared; {_logs(made)}"),
     )
     body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
     return f'<section><h2>For the record</h2><table class="facts">{body}</table></section>'
@@ -200,11 +204,26 @@ def _denials(day: Day, made: Provenance) -> str:
     return ", ".join(f"{code} {count}" for code, count in day.denials.items()) or "none"
 
 
-def _drills(made: Provenance) -> str:
-    return (
-        ", ".join(f"{each.get('name', '?')} {str(each.get('verdict', '?')).lower()}" for each in made.drills)
-        or "none given"
-    )
+def _drills(day: Day, made: Provenance) -> str:
+    """Each drill by name; the same verdict with several configurations is told once."""
+    counted = Counter(_drill(each, day.date) for each in made.drills)
+    told = [f"{words} ({count} configurations)" if count > 1 else words for words, count in counted.items()]
+    return ", ".join(told) or "none given"
+
+
+def _drill(each: Mapping[str, Any], date: str) -> str:
+    words = f"{each.get('name', '?')} {str(each.get('verdict', '?')).lower()}"
+    ran = each.get("tradingDate", date)
+    return words if ran == date else f"{words} on {ran}"
+
+
+def _logs(made: Provenance) -> str:
+    words = [f"{made.logs} log file{'' if made.logs == 1 else 's'}"]
+    if made.logs_missing:
+        words.append(f"missing: {', '.join(made.logs_missing)}")
+    if made.redactions:
+        words.append(f"A SECRET STOOD IN THEM, {made.redactions} TIMES: blanked here, rotate it")
+    return "; ".join(words)
 
 
 def _more(count: int, most: int) -> list[str]:

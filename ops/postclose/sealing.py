@@ -6,24 +6,20 @@ import hashlib
 import json
 import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from ops.postclose import archive, day, report, snapshot
+from ops.postclose.gathering import Gathered, gather
+from ops.postclose.redacting import known_secrets
 from ops.postclose.snapshot import Contents, SnapshotError
 from trader.adapters.kite.credentials import CredentialsMissing, read_credential
 from trader.app.paper import paper_account
 
 SCHEMA: Final = "tradeops.dev/post-close/v1"
-PAGE_SECONDS: Final = 5.0
 ATTEMPTS: Final = 3
-
-
-class NotRunError(Exception):
-    """Something that is needed is missing or does not answer: to be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,10 @@ class Wanted:
     images: tuple[str, ...]
     git_sha: str
     credentials: Path
+    notifications: Path = Path("/nonexistent")
+    """Whom to tell; read here for what must not be archived."""
     keep_days: int = 0
+    """Sealed days that lie further back than this are removed once the day is sealed; 0 keeps all."""
     is_lasting: bool = False
     """Whether the archive outlives this run: only then may the traders forget what it holds."""
 
@@ -52,8 +51,6 @@ class Wanted:
     def accounts(self) -> tuple[str, str]:
         """The names that journals of this account have: its own, and the one that it trades on paper under."""
         return self.account, paper_account(self.account)
-
-    """Sealed days that lie further back than this are removed once the day is sealed; 0 keeps all."""
 
 
 class SnapshotMismatchError(Exception):
@@ -74,16 +71,17 @@ def seal_day(wanted: Wanted) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="postclose-") as made:
         scratch = Path(made)
         taken = _snapshot(wanted, scratch)
-        pages, why = _pages(wanted.metrics)
-        figures = replace(_figures(wanted, scratch / archive.SNAPSHOT), denials=day.denials(pages))
+        (beside_it := scratch / "gathered").mkdir()
+        gathered = gather(
+            beside_it,
+            logs=wanted.logs,
+            metrics=wanted.metrics,
+            drills=wanted.drills,
+            secrets=known_secrets(wanted.credentials, wanted.database_url, wanted.notifications),
+        )
+        figures = replace(_figures(wanted, scratch / archive.SNAPSHOT), denials=day.denials(gathered.pages))
         records = {archive.SNAPSHOT: scratch / archive.SNAPSHOT}
-        records |= {f"config/{each.name}": each for each in wanted.files}
-        logs = _log_files(wanted.logs)
-        records |= {f"logs/{number:02d}-{each.name}": each for number, each in enumerate(logs, 1)}
-        for number, page in enumerate(pages, 1):
-            kept = scratch / f"metrics-{number}.prom"
-            kept.write_text(page, encoding="utf-8")
-            records[f"metrics/{kept.name}"] = kept
+        records |= {f"config/{each.name}": each for each in wanted.files} | gathered.records
         made_with = report.Provenance(
             session=wanted.session,
             account=wanted.account,
@@ -92,11 +90,13 @@ def seal_day(wanted: Wanted) -> dict[str, Any]:
             images=wanted.images,
             token=_token(wanted),
             snapshot_rows=taken.total,
-            logs=len(logs),
-            drills=_verdicts(wanted.drills),
-            metrics=why,
+            logs=len(gathered.logs),
+            logs_missing=gathered.logs_missing,
+            redactions=gathered.redactions,
+            drills=gathered.drills,
+            metrics=gathered.metrics_missing,
         )
-        manifest = _manifest(wanted, taken, figures, made_with)
+        manifest = _manifest(wanted, taken, figures, made_with) | _kept(gathered)
         beside = {
             archive.MANIFEST: json.dumps(manifest, indent=2).encode() + b"\n",
             "report.html": report.as_html(figures, made_with).encode(),
@@ -158,8 +158,6 @@ def _manifest(wanted: Wanted, taken: Contents, figures: day.Day, made: report.Pr
         "snapshot": {"rows": taken.rows, "digests": taken.digests},
         "token": made.token,
         "tokenFingerprint": _fingerprint(wanted.credentials),
-        "drills": list(made.drills),
-        "metricsMissing": made.metrics,
         "day": {
             "orders": figures.orders,
             "fills": figures.fills,
@@ -179,6 +177,16 @@ def _manifest(wanted: Wanted, taken: Contents, figures: day.Day, made: report.Pr
     }
 
 
+def _kept(gathered: Gathered) -> dict[str, Any]:
+    return {
+        "records": {name: archive.sha256_of(path) for name, path in sorted(gathered.records.items())},
+        "logsMissing": list(gathered.logs_missing),
+        "metricsMissing": gathered.metrics_missing,
+        "redactions": gathered.redactions,
+        "drills": list(gathered.drills),
+    }
+
+
 def _result(target: Path, manifest: dict[str, Any], word: str) -> dict[str, Any]:
     return {
         "result": word,
@@ -190,38 +198,6 @@ def _result(target: Path, manifest: dict[str, Any], word: str) -> dict[str, Any]
         "token": manifest["token"],
         "day": manifest["day"],
     }
-
-
-def _pages(urls: tuple[str, ...]) -> tuple[list[str], str]:
-    """The metrics pages, and why some are missing: a trader that is gone takes its counters with it."""
-    pages, missing = [], []
-    for url in urls:
-        try:
-            if not url.startswith(("http://", "https://")):
-                raise ValueError(f"--metrics: must begin with http:// or https://, was {url!r}")
-            with urllib.request.urlopen(url, timeout=PAGE_SECONDS) as answer:
-                pages.append(answer.read().decode())
-        except OSError as error:
-            missing.append(f"{url} does not answer ({type(error).__name__})")
-    return pages, "; ".join(missing) or ("" if urls else "no --metrics was given")
-
-
-def _log_files(paths: tuple[Path, ...]) -> list[Path]:
-    found: list[Path] = []
-    for each in paths:
-        if not each.exists():
-            raise NotRunError(f"--logs: {each} does not exist")
-        found += sorted(each.rglob("*.log")) if each.is_dir() else [each]
-    return found
-
-
-def _verdicts(files: tuple[Path, ...]) -> list[dict[str, Any]]:
-    """Name, verdict and time of each drill; of the whole verdicts, or of lists of them."""
-    found: list[dict[str, Any]] = []
-    for each in files:
-        content = json.loads(each.read_text(encoding="utf-8"))
-        found += content if isinstance(content, list) else [content]
-    return [{name: each.get(name) for name in ("name", "verdict", "endedAt", "configHash")} for each in found]
 
 
 def _token(wanted: Wanted) -> str:

@@ -48,6 +48,10 @@ and may patch them only to hand that right to the traders of a session, for the 
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# Not for itself: it hands the post-close of a session the right to read the logs of its two traders, by name.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [list, watch, patch]

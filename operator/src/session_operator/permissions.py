@@ -4,7 +4,7 @@ Two scopes. SESSION_RULES hold where sessions live (a ClusterRole with a Cluster
 watched namespace). OWN_RULES hold in the operator's own namespace only.
 
 The operator hands each session's traders a Role of their own, and Kubernetes lets nobody grant what he does not have:
-TRADER_RULES must therefore be covered by SESSION_RULES, which a test proves.
+what the traders and the post-close may do must therefore be covered by SESSION_RULES, which a test proves.
 
 `python -m session_operator.permissions` prints both as YAML.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from session_operator.domain.names import TRADER_REPLICAS, trader_name
+from session_operator.domain.names import trader_pods
 
 READ = ("get", "list", "watch")
 KEEP = (*READ, "create", "patch")
@@ -46,6 +46,8 @@ SESSION_RULES: Sequence[dict[str, list[str]]] = (
     # `delete`: a drill of limits that nobody wants any more is ended.
     _rule("batch", ["jobs"], [*KEEP, "delete"]),
     _rule("", ["pods"], READ),
+    # Not for the operator: the post-close of a session archives the logs of its two traders, and is granted those by name.
+    _rule("", ["pods/log"], ["get"]),
     # Which Secrets a session names is known only from its spec; values are never kept, only names of keys.
     # `patch` is not for the operator: the traders store the day's access token in the one Secret that their session names.
     _rule("", ["secrets"], ["list", "watch", "patch"]),
@@ -66,7 +68,6 @@ def own_rules(profiles_config_map: str, lease: str = "trading-session-operator")
 
 def trader_rules(session: str, lease: str, credentials: str) -> Sequence[dict[str, list[str]]]:
     """List what the traders of one session may do: one Lease, their own session and its state, their own pods, reviews, events."""
-    pods = [f"{trader_name(session)}-{ordinal}" for ordinal in range(TRADER_REPLICAS)]
     return (
         _rule("coordination.k8s.io", ["leases"], ["get", "watch", "update", "patch"], [lease]),
         _rule("tradeops.dev", ["tradingsessions"], READ, [session]),
@@ -74,10 +75,15 @@ def trader_rules(session: str, lease: str, credentials: str) -> Sequence[dict[st
         _rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"]),
         _rule("", ["secrets"], ["patch"], [credentials]),
         # Which image each of the two runs: preflight asks for one digest.
-        _rule("", ["pods"], ["get"], pods),
+        _rule("", ["pods"], ["get"], trader_pods(session)),
         _rule("", ["events"], ["create", "patch"]),
         _rule("events.k8s.io", ["events"], ["create", "patch"]),
     )
+
+
+def post_close_rules(session: str) -> Sequence[dict[str, list[str]]]:
+    """List what the post-close of one session may do: read the logs of its two pods, by name."""
+    return (_rule("", ["pods/log"], ["get"], trader_pods(session)),)
 
 
 def as_yaml(profiles_config_map: str = "trading-session-profiles") -> str:

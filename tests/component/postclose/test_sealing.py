@@ -1,6 +1,7 @@
 """A day is sealed from a real database, proved by restoring it, and never touched again."""
 
 import asyncio
+import hashlib
 import itertools
 import json
 import sqlite3
@@ -164,6 +165,46 @@ def test_everything_is_in_it_and_sha256sum_agrees(desk: Desk) -> None:
     assert (manifest["gitSha"], manifest["images"]) == ("a1b2", ["tradeops/trader@sha256:00"])
     assert "monday" not in (desk.day / "manifest.json").read_text()
     assert "+₹12,900.00" in (desk.day / "report.txt").read_text()
+
+
+def test_what_the_operator_hands_over_is_in_it(desk: Desk) -> None:
+    """Verdicts as its Job's file has them, and what of the pods' logs is missing: in archive, manifest and report."""
+    (desk.folder / "logs" / "missing.txt").write_text('trader-1: 404 pods "trader-1" not found\n')
+    shown = {"name": "dual-runner", "verdict": "Passed", "endedAt": "2026-11-23T03:00:00Z", "tradingDate": DATE}
+    older = {
+        "name": "exchange-band-jump",
+        "verdict": "Failed",
+        "tradingDate": "2026-11-20",
+        "reason": "a stop was late",
+    }
+    (desk.folder / "drills.json").write_text(json.dumps([shown, shown | {"configHash": "5a"}, older]))
+    desk.run("--drills", str(desk.folder / "drills.json"))
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=desk.day, check=True, capture_output=True)
+    manifest = json.loads((desk.day / "manifest.json").read_text())
+    assert [each["verdict"] for each in manifest["drills"]] == ["Passed", "Passed", "Failed"]
+    assert manifest["logsMissing"] == ['trader-1: 404 pods "trader-1" not found']
+    with tarfile.open(desk.day / "records.tar.gz") as tar:
+        assert "drills/01-drills.json" in tar.getnames()
+        for name, digest in manifest["records"].items():
+            member = tar.extractfile(name)
+            assert member is not None
+            assert hashlib.sha256(member.read()).hexdigest() == digest, name
+    report = (desk.day / "report.txt").read_text()
+    assert "dual-runner passed (2 configurations), exchange-band-jump failed on 2026-11-20" in report
+    assert '1 log file; missing: trader-1: 404 pods "trader-1" not found' in report
+
+
+def test_a_secret_in_a_log_is_not_archived_and_is_told(desk: Desk) -> None:
+    """The traders write none; whatever did, the archive does not keep it, and the desk hears that it must be rotated."""
+    (desk.folder / "credentials" / "access_token").write_text("s3cr3t0123456789")
+    (desk.folder / "logs" / "trader.log").write_text("a line\nTraceback: token s3cr3t0123456789 refused\n")
+    desk.run()
+    with tarfile.open(desk.day / "records.tar.gz") as tar:
+        member = tar.extractfile("logs/01-trader.log")
+        assert member is not None
+        assert member.read() == b"a line\nTraceback: token [redacted] refused\n"
+    assert json.loads((desk.day / "manifest.json").read_text())["redactions"] == 1
+    assert "A SECRET STOOD IN THEM, 1 TIMES" in (desk.day / "report.txt").read_text()
 
 
 @pytest.mark.parametrize("name", ["report.html", "records.tar.gz", "manifest.json", "SHA256SUMS"])

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from kubernetes import client
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/desk/leases"
+PODS = "/api/v1/namespaces/desk/pods"
 SESSIONS = "/apis/tradeops.dev/v1alpha1/namespaces/desk/tradingsessions"
 
 
@@ -35,6 +36,8 @@ class ApiServer:
         """Answers to give instead of the real ones, in order; 0 hangs, None is the real one."""
         self.requests: list[str] = []
         self.watches: list[Watch] = []
+        self.logs: dict[tuple[str, bool], bytes] = {}
+        """What a pod's container wrote; with True, what the one before it had."""
         self._hanging = threading.Event()
         handler = type("Handler", (_Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -93,6 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"metadata": {"resourceVersion": str(self.api.version)}, "items": items})
         elif path in self.api.objects:
             self._answer(200, self.api.objects[path])
+        elif path.startswith(PODS) and path.endswith("/log"):
+            self._log(path.removeprefix(f"{PODS}/").removesuffix("/log"), is_previous=query.get("previous") == ["True"])
         else:
             self._answer(404, {"message": "not found"})
 
@@ -152,6 +157,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
         self.api.watches.remove(events)
         self.wfile.write(b"0\r\n\r\n")
+
+    def _log(self, pod: str, *, is_previous: bool) -> None:
+        """As kube-apiserver does: text, and JSON where there is none."""
+        content = self.api.logs.get((pod, is_previous))
+        if content is None and (pod, False) in self.api.logs:
+            self._answer(400, {"message": f'previous terminated container "trader" in pod "{pod}" not found'})
+        elif content is None:
+            self._answer(404, {"message": f'pods "{pod}" not found'})
+        else:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()

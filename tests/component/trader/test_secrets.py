@@ -275,10 +275,10 @@ async def test_no_secret_leaves_the_trader_but_for_where_it_belongs(desk: Desk) 
     (desk.folder / "trader.log").write_text(log)
     seen |= {"the log": log, "the API server": json.dumps(desk.api.objects) + "\n".join(desk.api.requests)}
     seen["the database"] = rows_of(desk.database_url)
-    seen["the desk's messages"] = b"\n".join(desk.hooked)
     for path in (desk.folder / "emergency").rglob("*"):
         seen[f"the emergency journal's {path.name}"] = path.read_bytes()
-    seen |= sealed(desk)
+    seen |= await asyncio.to_thread(sealed, desk)
+    seen["the desk's messages"] = b"\n".join(desk.hooked)
 
     assert "'live'" in str(seen["the database"]), "the audit trail was searched"
     assert Secrets({"the pod": POD}).leaks("the log", log) == ["the pod in the log"], "what is there is found"
@@ -295,6 +295,15 @@ async def request_token(desk: Desk) -> str:
     return token
 
 
+def spilled(desk: Desk) -> list[str]:
+    """Lines with each secret that is mounted where the post-close runs, and of the others in the form in which they are used."""
+    mounted = ["the api_key", "the api_secret", "the control token of kitesim", "the API's bearer", "the access token"]
+    mounted += ["the password of the database", "the password of a webhook", "a hook"]
+    values = desk.known.values
+    redis = f"redis://:{values['the password of Redis']}@redis:6379/0 does not answer"
+    return [*(f"repr('{values[each]}')" for each in mounted), redis, f"Bearer {values['the bearer of a person']}"]
+
+
 def sealed(desk: Desk) -> dict[str, str | bytes]:
     """The day as post-close seals it, with what it printed, and what it says of a database that is away."""
     folder = desk.folder
@@ -307,12 +316,17 @@ def sealed(desk: Desk) -> dict[str, str | bytes]:
         "--date",
         "2026-11-23",
     ]
-    common += ["--logs", str(folder / "trader.log"), "--credentials", str(folder / "credentials")]
+    # No trader wrote this: it stands for whatever a library might, with every secret that may stand in a pod of ours.
+    (folder / "library.log").write_text("\n".join(["it says:", *spilled(desk)]))
+    common += ["--logs", str(folder / "trader.log"), "--logs", str(folder / "library.log")]
+    common += ["--credentials", str(folder / "credentials"), "--notifications", str(folder / "notifications")]
     common += ["--termination-log", str(folder / "termination")]
     whole = CliRunner().invoke(
         post_close, [*common, "--archive", str(folder / "archive"), "--database", desk.database_url]
     )
     assert whole.exit_code == 0, whole.output
+    (manifest,) = (folder / "archive").rglob("manifest.json")
+    assert json.loads(manifest.read_text())["redactions"] >= len(spilled(desk)), "what was spilled was found"
     away = desk.database_url.replace(desk.database_url.split("@")[1], "127.0.0.1:1/x")
     refused = CliRunner().invoke(post_close, [*common, "--archive", str(folder / "other"), "--database", away])
     assert refused.exit_code == 2, refused.output

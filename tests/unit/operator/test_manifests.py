@@ -7,9 +7,10 @@ import pytest
 from session_operator.domain.configs import build_revision, build_session_file, hash_of
 from session_operator.domain.desired import build_foundation, build_pointer, build_revision_map, build_session_map
 from session_operator.domain.differences import is_covered, with_hash
+from session_operator.domain.sessions import Session
 from session_operator.domain.workload import build_workload
 from session_operator.model import Spec
-from session_operator.permissions import SESSION_RULES, trader_rules
+from session_operator.permissions import SESSION_RULES, post_close_rules, trader_rules
 from tests.unit.operator.builders import session, spec
 
 
@@ -108,7 +109,7 @@ def test_the_session_s_image_wins() -> None:
 
 def test_the_operator_has_what_it_grants() -> None:
     """Kubernetes lets nobody grant more than he has."""
-    for granted in trader_rules("index", "account-ab1234", "kite-ab1234"):
+    for granted in (*trader_rules("index", "account-ab1234", "kite-ab1234"), *post_close_rules("index")):
         for group in granted["apiGroups"]:
             for resource in granted["resources"]:
                 own = [
@@ -124,7 +125,7 @@ def test_traders_may_touch_one_lease_and_one_session() -> None:
     """By name; they may delete nothing and read no Secret: the one of their broker is written, with the day's token."""
     found = session()
     assert found.spec is not None
-    (role,) = [each for each in build_foundation(found, found.spec) if each["kind"] == "Role"]
+    role = role_of(found, "index-trader")
     by_resource = {resource: rule for rule in role["rules"] for resource in rule["resources"]}
     assert by_resource["leases"]["resourceNames"] == ["account-ab1234"]
     assert by_resource["tradingsessions"]["resourceNames"] == ["index"]
@@ -135,6 +136,32 @@ def test_traders_may_touch_one_lease_and_one_session() -> None:
     )
     assert (by_resource["secrets"]["verbs"], by_resource["secrets"]["resourceNames"]) == (["patch"], [secret])
     assert not [rule for rule in role["rules"] if {"delete", "create", "*"} & set(rule["verbs"]) - {"create"}]
+
+
+def role_of(found: Session, account: str) -> dict[str, Any]:
+    """The Role that is bound to a ServiceAccount, and to nobody else."""
+    assert found.spec is not None
+    made = build_foundation(found, found.spec)
+    (binding,) = [each for each in made if each["kind"] == "RoleBinding" and account in str(each["subjects"])]
+    assert [each["name"] for each in binding["subjects"]] == [account]
+    (role,) = [
+        each for each in made if each["kind"] == "Role" and each["metadata"]["name"] == binding["roleRef"]["name"]
+    ]
+    return role
+
+
+def test_the_post_close_may_read_two_logs_and_nothing_else() -> None:
+    """Those of its own session's traders, by name; the traders themselves may read none."""
+    found = session()
+    assert role_of(found, "index-post-close")["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["pods/log"],
+            "verbs": ["get"],
+            "resourceNames": ["index-trader-0", "index-trader-1"],
+        }
+    ]
+    assert "pods/log" not in str(role_of(found, "index-trader"))
 
 
 def test_a_revision_is_immutable_and_named_by_the_hash_of_its_bytes() -> None:

@@ -1,22 +1,27 @@
 """Sealed days and burn-in: what is sealed when, which days are clean, and what they open."""
 
 import dataclasses
+import itertools
 import json
 from typing import Any
 
 import pytest
 
 from session_operator.domain.observed import JobPod, Observed
+from tests.unit.operator.builders import TERMS
 from tests.unit.operator.deciding import look, settled
 from tests.unit.operator.proving import (
+    DRILLS,
     NSE,
     asked_for,
     at_market,
     concluded,
+    drill,
     ended,
     gate,
     gated_desk,
     jobs,
+    proved,
     respecified,
     runs,
     verdict_of,
@@ -51,6 +56,66 @@ def test_a_holiday_is_not_sealed() -> None:
     assert runs(settled(at_market(seen, "CLOSED", "2026-11-24"))) == []
 
 
+def test_who_may_read_logs_has_no_secret_and_who_has_secrets_has_no_token() -> None:
+    """One pod, two containers: the token is for two logs and a quarter of an hour, and never beside the broker's."""
+    (job,) = jobs(settled(at_market(gated_desk({}, **SEAL), "CLOSED")))
+    pod = job["spec"]["template"]["spec"]
+    assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("index-post-close", False)
+    (token,) = [each for each in pod["volumes"] if "serviceAccountToken" in json.dumps(each)]
+    assert token["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"] == 900
+    secrets = {each["name"] for each in pod["volumes"] if "secret" in each}
+    (seals,), (reads,) = pod["containers"], pod["initContainers"]
+    assert {each["name"] for each in reads["volumeMounts"]} == {"logs", token["name"]}
+    mounted = {each["name"] for each in seals["volumeMounts"]}
+    assert (secrets <= mounted, token["name"] in mounted) == (True, False)
+    assert reads["command"] == ["python", "-m", "ops.postclose", "logs"]
+    assert "index-trader-0 --pod index-trader-1" in " ".join(reads["args"])
+    (logs,) = [each["mountPath"] for each in seals["volumeMounts"] if each["name"] == "logs"]
+    assert seals["args"][seals["args"].index("--logs") + 1] == logs
+    assert reads["securityContext"] == seals["securityContext"]
+
+
+def test_the_seal_is_given_the_day_s_verdicts_and_what_its_limits_were_judged_by() -> None:
+    """As a file that stands in the Job itself: what was known when it was made, and nothing to clean up."""
+    seen = proved(gated_desk(**SEAL))
+    seen = settled(at_market(seen, "CLOSED"))
+    (job,) = [each for each in jobs(seen) if "post-close" in each["metadata"]["name"]]
+    template = job["spec"]["template"]
+    told = json.loads(template["metadata"]["annotations"]["tradeops.dev/drills"])
+    assert [(each["name"], each["verdict"], each["tradingDate"]) for each in told] == [
+        (name, "Passed", "2026-11-23") for name in DRILLS
+    ]
+    (volume,) = [each for each in template["spec"]["volumes"] if "downwardAPI" in each]
+    (item,) = volume["downwardAPI"]["items"]
+    assert item["fieldRef"]["fieldPath"] == "metadata.annotations['tradeops.dev/drills']"
+    (container,) = template["spec"]["containers"]
+    (folder,) = [each["mountPath"] for each in container["volumeMounts"] if each["name"] == volume["name"]]
+    assert container["args"][container["args"].index("--drills") + 1] == f"{folder}/{item['path']}"
+
+
+def test_a_verdict_of_another_day_and_of_other_limits_is_not_told() -> None:
+    """Nor is one kept from the day that it held for: limits that nobody traded by prove nothing of the day."""
+    seen = proved(gated_desk(**SEAL))
+    stranger = dict(drill(seen, DRILLS[0])) | {"configHash": "5" * 64, "tradingDate": "2026-11-20"}
+    status = {**seen.session.status, "drills": [*seen.session.status["drills"], stranger]}
+    seen = dataclasses.replace(seen, session=dataclasses.replace(seen.session, status=status))
+    seen = settled(at_market(seen, "CLOSED"))
+    (job,) = [each for each in jobs(seen) if "post-close" in each["metadata"]["name"]]
+    told = json.loads(job["spec"]["template"]["metadata"]["annotations"]["tradeops.dev/drills"])
+    assert len(told) == len(DRILLS)
+    assert "2026-11-20" not in str(told)
+
+
+def test_the_seal_names_what_the_pods_were_started_from() -> None:
+    """By digest: a tag may be pushed anew."""
+    seen = gated_desk({}, **SEAL)
+    pods = tuple(dataclasses.replace(pod, image_digest="sha256:5a") for pod in seen.pods)
+    (job,) = jobs(settled(at_market(dataclasses.replace(seen, pods=pods), "CLOSED")))
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    images = [after for before, after in itertools.pairwise(arguments) if before == "--image"]
+    assert images == [f"{TERMS.trader_image}@sha256:5a"]
+
+
 def test_an_exchange_that_never_closes_is_sealed_when_asked() -> None:
     """The day that its market clock shows, or one before it; never one ahead."""
     seen = gated_desk({}, postClose={})
@@ -80,7 +145,7 @@ def test_the_claim_that_keeps_a_day_is_named() -> None:
     (job,) = jobs(seen)
     pod = job["spec"]["template"]["spec"]
     assert {"name": "archive", "persistentVolumeClaim": {"claimName": "desk-archive"}} in pod["volumes"]
-    assert pod["containers"][0]["args"][-3:] == ["--keep-days", "30", "--lasting"]
+    assert pod["containers"][0]["args"][-3:] == ["--lasting", "--keep-days", "30"]
     seen = settled(ended(seen))
     assert gate(seen, "PostCloseSucceeded")[2].endswith("index/2026-11-23 on desk-archive")
 

@@ -29,7 +29,7 @@ from session_operator.domain.configs import (
 from session_operator.domain.desired import build_foundation, build_pointer, build_revision_map, build_session_map
 from session_operator.domain.differences import is_covered
 from session_operator.domain.inputs import account_problem, secret_problems
-from session_operator.domain.jobs import Material, job_actions
+from session_operator.domain.jobs import job_actions
 from session_operator.domain.leadership import Leadership, read_leadership
 from session_operator.domain.names import LABEL_COMPONENT, config_name, lease_name, pointer_name, session_file_name
 from session_operator.domain.observed import Child, Observed, Problem, child_of
@@ -39,6 +39,7 @@ from session_operator.domain.proving import advance as advance_proofs
 from session_operator.domain.reports import TraderReport
 from session_operator.domain.requests import read_request
 from session_operator.domain.rollout import ACTIVE, Course, Facts, advance
+from session_operator.domain.sealing import Material
 from session_operator.domain.sessions import Session
 from session_operator.domain.statuses import (
     Picture,
@@ -112,7 +113,7 @@ def decide(observed: Observed, terms: Terms, now: str) -> Decision:
     picture = Picture(leadership, wanted.plan, wanted.course, wanted.steering, wanted.problems, kill, proofs)
     status = build_status(observed, picture, now)
     actions: list[Action] = [*_applies(observed, wanted), *_clean(observed, wanted)]
-    actions += job_actions(observed, before.runs, proofs.runs, _material(wanted, terms))
+    actions += job_actions(observed, before.runs, proofs.runs, _material(observed, wanted, proofs, terms))
     if wanted.steering is not None:
         actions += orders(observed, wanted.steering, before, status)
     body = as_body(status)
@@ -204,11 +205,17 @@ def _proofs(observed: Observed, wanted: _Wanted, memory: _Memory, terms: Terms, 
     return advance_proofs(memory.status, observed, _leaders_report(observed, memory.leadership), question, now)
 
 
-def _material(wanted: _Wanted, terms: Terms) -> Material | None:
+def _material(observed: Observed, wanted: _Wanted, proofs: Proofs, terms: Terms) -> Material | None:
     """What Jobs are made of; None while no configuration can be used."""
     if wanted.steering is None or wanted.file is None:
         return None
-    return Material(wanted.file, wanted.steering.leader or wanted.steering.boots_on, terms.trader_image)
+    return Material(
+        file=wanted.file,
+        revision=wanted.steering.leader or wanted.steering.boots_on,
+        image=terms.trader_image,
+        digests=tuple(sorted({pod.image_digest for pod in observed.pods if pod.image_digest})),
+        drills=proofs.drills,
+    )
 
 
 def _in_question(plan: Plan, course: Course, steering: Steering) -> tuple[str, ...]:

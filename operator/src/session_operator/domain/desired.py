@@ -4,6 +4,7 @@ Each is complete for server-side apply: exactly the fields that the operator own
 traders write it, and applying this manifest again can never touch it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -23,12 +24,13 @@ from session_operator.domain.names import (
     http_service_name,
     lease_name,
     pointer_name,
+    post_close_name,
     session_file_name,
     trader_name,
 )
 from session_operator.domain.sessions import Session
 from session_operator.model import Spec
-from session_operator.permissions import trader_rules
+from session_operator.permissions import post_close_rules, trader_rules
 
 Built = dict[str, Any]
 
@@ -69,18 +71,20 @@ def build_lease(session: Session, spec: Spec) -> Built:
 
 
 def build_access(session: Session, spec: Spec) -> tuple[Built, ...]:
-    """Make the traders' ServiceAccount and what it may do: one Lease, its own session, events."""
-    name = trader_name(session.name)
+    """Make the ServiceAccounts of traders and post-close, and what each may do: no more than its own session."""
+    credentials = spec.account.broker.credentials_secret_ref.name
+    traders = trader_rules(session.name, lease_name(spec.account.id), credentials)
+    return (
+        *_access(session, trader_name(session.name), "trader", traders),
+        *_access(session, post_close_name(session.name), "post-close", post_close_rules(session.name)),
+    )
+
+
+def _access(session: Session, name: str, component: str, rules: Sequence[dict[str, list[str]]]) -> tuple[Built, ...]:
     group = "rbac.authorization.k8s.io"
-    account = head(session, "v1", "ServiceAccount", name) | {"automountServiceAccountToken": False}
-    rules = [
-        dict(rule)
-        for rule in trader_rules(
-            session.name, lease_name(spec.account.id), spec.account.broker.credentials_secret_ref.name
-        )
-    ]
-    role = head(session, f"{group}/v1", "Role", name) | {"rules": rules}
-    binding = head(session, f"{group}/v1", "RoleBinding", name) | {
+    account = head(session, "v1", "ServiceAccount", name, component) | {"automountServiceAccountToken": False}
+    role = head(session, f"{group}/v1", "Role", name, component) | {"rules": [dict(rule) for rule in rules]}
+    binding = head(session, f"{group}/v1", "RoleBinding", name, component) | {
         "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": session.namespace}],
     }

@@ -80,7 +80,14 @@ def _read_trader(body: Manifest) -> PodFacts:
         problem=next(_ailments(body), "")[:LONGEST_PROBLEM],
         session=(metadata.get("labels") or {}).get(LABEL_SESSION, ""),
         address="" if is_deleting else _address(status),
+        image_digest=_image_digest(status),
     )
+
+
+def _image_digest(status: Mapping[str, Any]) -> str:
+    """Of the one container; a node that was loaded by hand names no repository before it."""
+    ids = (str(each.get("imageID") or "") for each in status.get("containerStatuses") or ())
+    return next(ids, "").rpartition("@")[2]
 
 
 def _address(status: Mapping[str, Any]) -> str:

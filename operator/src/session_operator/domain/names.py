@@ -33,6 +33,7 @@ ANNOTATION_JOB_REQUEST = f"{GROUP}/job-request"
 ANNOTATION_EPOCH = f"{GROUP}/epoch"
 ANNOTATION_STATE = f"{GROUP}/trading-state"
 ANNOTATION_REPORT = f"{GROUP}/report"
+ANNOTATION_DRILLS = f"{GROUP}/drills"
 
 MOUNT_SESSION = "/etc/trader/session"
 MOUNT_CREDENTIALS = "/etc/trader/credentials"
@@ -41,6 +42,10 @@ MOUNT_REDIS = "/etc/trader/redis"
 MOUNT_NOTIFICATIONS = "/etc/trader/notifications"
 MOUNT_JOURNAL = "/var/lib/trader"
 MOUNT_ARCHIVE = "/var/lib/archive"
+MOUNT_LOGS = "/var/lib/logs"
+MOUNT_DRILLS = "/etc/trader/drills"
+# Where every client of Kubernetes looks for the service account.
+MOUNT_SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 MOUNT_TEMPORARY = "/tmp"  # noqa: S108  # a mount path inside the pod, an emptyDir of its own
 
 TRADER_REPLICAS = 2
@@ -59,6 +64,16 @@ def lease_name(account: str) -> str:
 def trader_name(session: str) -> str:
     """Name the StatefulSet, its headless Service, ServiceAccount, Role, RoleBinding and PodDisruptionBudget."""
     return f"{session}-trader"
+
+
+def trader_pods(session: str) -> tuple[str, ...]:
+    """Name the pods of the pair, as the StatefulSet does."""
+    return tuple(f"{trader_name(session)}-{ordinal}" for ordinal in range(TRADER_REPLICAS))
+
+
+def post_close_name(session: str) -> str:
+    """Name the ServiceAccount, Role and RoleBinding of the post-close Jobs."""
+    return f"{session}-post-close"
 
 
 def http_service_name(session: str) -> str:

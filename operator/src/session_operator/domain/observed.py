@@ -41,6 +41,8 @@ class PodFacts:
     session: str = ""
     address: str = ""
     """Where the trader can be asked; empty when its container does not run."""
+    image_digest: str = ""
+    """What its container was started from, as the kubelet resolved it: `sha256:…`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -36,7 +37,12 @@ def _says_what_is_wrong(command: Callable[P, R]) -> Callable[P, R]:
 
 
 @click.group()
-@click.version_option(package_name="trading-session-trader", prog_name="trader")
+@click.version_option(
+    package_name="trading-session-trader",
+    prog_name="trader",
+    # The image says which commit its sources are of.
+    message=f"%(prog)s, version %(version)s, {os.environ.get('GIT_SHA') or 'of a working copy'}",
+)
 def main() -> None:
     """The trading engine of a TradingSession."""
 
