@@ -104,6 +104,12 @@ MUTANTS = {
     "standbys must read the book": ("a book", "and on (namespace, pod) trader_is_leader == 1", ""),
     "bands are never spam": ("spam", 'guard="FREEZE_BAND"}[5m])) > 5.5', 'guard="FREEZE_BAND"}[5m])) > 5000'),
     "spreads are always spam": ("spam", 'guard="SPREAD_BLOWOUT"}[5m])) > 20.5', 'guard="SPREAD_BLOWOUT"}[5m])) > 1'),
+    "no drill fails": ("what was", "(operator_drill_passed) == 0", "(operator_drill_passed) == 2"),
+    "one drill speaks for all": ("what was", "min by (namespace, session, drill)", "max by (namespace, session)"),
+    "a day that is not sealed is fine": ("what was", "close_succeeded) == 0", "close_succeeded) == 2"),
+    "a gate of a moment": ("what was", "settled:bool == 1\n    for: 5m", "settled:bool == 1"),
+    "burn-in days page": ("what was", "gates_passed[1d])) == 1", "gates_passed[1d])) >= 0"),
+    "gates have no hours": ("what was", "session:trader_market_settled:bool == 1\n    for", "operator_gates_passed\n    for"),
     "nobody misses the operator": ("the inventory", "absent(operator_build_info)", "absent(vector(1))"),
 }  # fmt: skip
 

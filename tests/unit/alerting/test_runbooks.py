@@ -11,6 +11,7 @@ import yaml
 from ops.alerting import rules
 from session_operator.adapters.measures import PrometheusMeasures
 from session_operator.kubectl import main as tsn
+from session_operator.status import Status
 from tests.unit.trader.app.pictures import SNAPSHOT
 from tests.unit.trader.app.test_telemetry import telemetry
 from trader.domain.values import SECOND, GuardCode, MachineTime
@@ -29,6 +30,16 @@ RUNBOOKS = sorted(path for path in rules.RUNBOOKS.glob("*.md") if path.name != "
 TEXTS = [*RUNBOOKS, rules.RUNBOOKS / "README.md", rules.REPOSITORY / "ops" / "FIRST_HOUR_MONITORING.md"]
 VERBS = {"get", "describe", "logs", "patch", "delete", "top", "port-forward"}
 KINDS = {"pods", "pod", "lease", "leases", "tradingsession", "deployment", "podmonitors", "prometheusrules"}
+PROVED = Status.model_validate(
+    {
+        "gates": {"configHash": "5a"},
+        "drills": [
+            {"name": "dual-runner", "configHash": "5a", "verdict": "Passed", "tradingDate": "d", "at": "t", "job": "j"}
+        ],
+        "postClose": {"date": "d", "verdict": "Passed", "at": "t", "job": "j"},
+        "burnIn": {"revision": "5a"},
+    }
+)
 # Prometheus' own, and what our rules record.
 KNOWN = {"up", *(rule["record"] for group in rules.groups() for rule in group["rules"] if "record" in rule)}
 
@@ -37,6 +48,7 @@ def exported() -> set[str]:
     """Every name that the trader and the operator export."""
     measures = PrometheusMeasures()
     measures.phase("desk", "index", "Live")
+    measures.proofs("desk", "index", PROVED)
     made = telemetry(SNAPSHOT, MachineTime(99 * SECOND))
     made.performed("book", "answered", 0.1)
     made.committed("committed", 0.1)
