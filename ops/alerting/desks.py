@@ -20,6 +20,9 @@ UNDERLYINGS = ("NIFTY", "BANKNIFTY")
 # Far enough that the position outlives its fault in real time, near enough that one lot fits the profile's risk a trade.
 AWAY = 0.008
 ENTERS_WITHIN_SECONDS = 90.0
+# So far beyond the touch may an entry pay: what it meets a second later, behind a slow broker, fills it still. With the strategy's
+# own few ticks it is the market's luck whether there is a position at all.
+SLIPPAGE_TICKS = 500
 _WORKING = ("OPEN", "TRIGGER PENDING")
 Row = dict[str, Any]
 
@@ -87,6 +90,11 @@ class Desk:
         client.set_access_token(session["access_token"])
         return client
 
+    def strikes(self, kind: str) -> int:
+        """How often the faults of a kind that are at work have struck this account."""
+        faults: list[Row] = self.exchange.get("/sim/faults")["faults"]
+        return sum(each["strikes"] for each in faults if (each["user_id"], each["kind"]) == (self.account, kind))
+
     @contextmanager
     def fault(self, **spec: object) -> Iterator[None]:
         """Let the exchange misbehave towards this account, as long as the block."""
@@ -116,7 +124,7 @@ def desks(kubectl: Kubectl, exchange: Exchange, names: dict[str, str]) -> Iterat
 @contextmanager
 def _applied(kubectl: Kubectl, made: dict[str, Desk]) -> Iterator[None]:
     sample = yaml.safe_load(SAMPLE.read_text())
-    sample["spec"]["strategies"] = [{"name": "signal-intake"}]
+    sample["spec"]["strategies"] = [{"name": "signal-intake", "parameters": {"entry_slippage_ticks": SLIPPAGE_TICKS}}]
     try:
         for name, desk in made.items():
             sample["metadata"]["name"] = name

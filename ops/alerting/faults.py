@@ -103,11 +103,7 @@ def _closed_by_hand_while_cancels_are_refused(desk: Desk) -> Iterator[None]:
 
 @contextmanager
 def _funds_withdrawn(desk: Desk) -> Iterator[None]:
-    leader = desk.session.leadership()
-    assert leader is not None
-    shown = dict(line.rsplit(" ", 1) for line in desk.session.metrics(leader.pod).splitlines())
-    heat, worth = (float(shown[f"trader_{name}_rupees"]) for name in ("portfolio_heat", "net_liquidation"))
-    assert heat > 0, "nothing is at risk"
+    heat, worth = wait_for("something at risk", lambda: _heat_and_worth(desk), 30)
     # What is left makes the same heat 4 % of it.
     amount = worth - heat / 0.04
     desk.exchange.post("/sim/funds", {"user_id": desk.account, "amount": -amount})
@@ -115,6 +111,16 @@ def _funds_withdrawn(desk: Desk) -> Iterator[None]:
         yield
     finally:
         desk.exchange.post("/sim/funds", {"user_id": desk.account, "amount": amount})
+
+
+def _heat_and_worth(desk: Desk) -> tuple[float, float] | None:
+    """In rupees, by the leader's own word; None while there is no leader, no risk, or no knowledge of the funds."""
+    leader = desk.session.leadership()
+    if leader is None:
+        return None
+    shown = dict(line.rsplit(" ", 1) for line in desk.session.metrics(leader.pod).splitlines())
+    heat, worth = (float(shown[f"trader_{name}_rupees"]) for name in ("portfolio_heat", "net_liquidation"))
+    return (heat, worth) if heat > 0 and worth > 0 else None
 
 
 @contextmanager
@@ -163,7 +169,7 @@ LINES: dict[str, tuple[Fault, ...]] = {
             _slow_acknowledgements,
             stays_seconds=WINDOW_SECONDS,
             position=Position.WITHIN,
-            bites=lambda desk: len(desk.book()["orders"]) >= 3,
+            bites=lambda desk: desk.strikes("delay") >= 3,
         ),
         Fault("DuplicateClientIDs", "a second client uses a live tag", _second_use_of_a_tag, position=Position.BEFORE),
         Fault(

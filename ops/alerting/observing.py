@@ -19,6 +19,7 @@ class Observer:
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
         self._looks: list[tuple[float, frozenset[Pair]]] = []
+        self._summaries: dict[Pair, str] = {}
         self._over = threading.Event()
 
     @contextmanager
@@ -38,8 +39,9 @@ class Observer:
                 found = self._prometheus.alerts()
             except (KubectlError, ValueError, KeyError):
                 continue  # no look is no news
-            firing = frozenset((each.session, each.name) for each in found if each.state == "firing")
-            self._looks.append((time.monotonic(), firing))
+            firing = {(each.session, each.name): each for each in found if each.state == "firing"}
+            self._summaries |= {pair: str(each.annotations.get("summary", "")) for pair, each in firing.items()}
+            self._looks.append((time.monotonic(), frozenset(firing)))
 
     def fired_at(self, pair: Pair, since: float, seconds: float) -> float | None:
         """Wait until it fires at or after a moment; when that was first seen, None if it was not in time."""
@@ -48,6 +50,10 @@ class Observer:
     def cleared_at(self, pair: Pair, since: float, seconds: float) -> float | None:
         """Wait until it fires no more."""
         return self._await(lambda firing: pair not in firing, since, seconds)
+
+    def summary(self, pair: Pair) -> str:
+        """What it said when it was last seen firing; empty when it never was."""
+        return self._summaries.get(pair, "")
 
     def fired_since(self, moment: float) -> set[Pair]:
         """All that fired at or after a moment."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ops.alerting import rules
 from ops.alerting.desks import Desk, desks, market_at
@@ -31,6 +32,7 @@ CLEARS_WITHIN_SECONDS = 60.0
 # An earlier run may have left alerts with a window of five minutes.
 SILENT_WITHIN_SECONDS = WINDOW_SECONDS + 90.0
 BITES_WITHIN_SECONDS = 120.0
+ANSWERS_WITHIN_SECONDS = 30.0
 # In real time a position lives through its faults.
 MARKET_SPEED = 1.0
 Tell = Callable[[str], None]
@@ -105,14 +107,7 @@ def prove(prometheus: Prometheus, tell: Tell, *, waits_for_windows: bool) -> Rep
             calm = time.monotonic()
             tell("no alert fires")
             lines = [
-                _Line(
-                    made[f"{PREFIX}{line}"],
-                    faults,
-                    observer,
-                    prometheus=prometheus,
-                    tell=tell,
-                    waits=waits_for_windows,
-                )
+                _Line(made[f"{PREFIX}{line}"], faults, observer, tell=tell, waits=waits_for_windows)
                 for line, faults in LINES.items()
             ]
             with market_at(exchange, MARKET_SPEED):
@@ -131,20 +126,10 @@ def prove(prometheus: Prometheus, tell: Tell, *, waits_for_windows: bool) -> Rep
 class _Line:
     """The faults of one session, one after the other, in a thread."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        faults: tuple[Fault, ...],
-        observer: Observer,
-        *,
-        prometheus: Prometheus,
-        tell: Tell,
-        waits: bool,
-    ) -> None:
+    def __init__(self, desk: Desk, faults: tuple[Fault, ...], observer: Observer, *, tell: Tell, waits: bool) -> None:
         self._desk = desk
         self._faults = faults
         self._observer = observer
-        self._prometheus = prometheus
         self._tell = tell
         self._waits = waits
         self.rows: list[Row] = []
@@ -198,14 +183,7 @@ class _Line:
                 row.problem = f"did not fire within {FIRES_WITHIN_SECONDS:.0f} s"
             else:
                 row.fired_seconds = round(at - bitten, 1)
-                row.summary = next(
-                    (
-                        each.annotations["summary"]
-                        for each in self._prometheus.alerts()
-                        if (each.session, each.name) == self._pair(row)
-                    ),
-                    "",
-                )
+                row.summary = self._observer.summary(self._pair(row))
             self._tell(f"{row.alert}: {row.problem or f'fired after {row.fired_seconds} s'}")
         return time.monotonic()
 
@@ -235,12 +213,16 @@ def unanswered(prometheus: Prometheus, desk: Desk) -> list[str]:
     """Queries of the dashboard that answer nothing for a session that trades; those that filter may.
 
     Raises:
-        KubectlError: Prometheus refused one of them.
+        Waited: Prometheus refused one of them, or gave no answer.
     """
     queries = first_hour.queries(desk.session.kubectl.namespace, desk.name)
-    return [
-        each for each in queries if not prometheus.query(each) and not each.endswith("> 0") and "ALERTS" not in each
-    ]
+    asked = [each for each in queries if not each.endswith("> 0") and "ALERTS" not in each]
+    return [each for each in asked if not _vector(prometheus, each)]
+
+
+def _vector(prometheus: Prometheus, query: str) -> list[dict[str, Any]]:
+    """An empty answer is one, a lost one is none."""
+    return wait_for(f"an answer to {query}", lambda: prometheus.query(query), ANSWERS_WITHIN_SECONDS)
 
 
 def _is_ours(pair: Pair) -> bool:

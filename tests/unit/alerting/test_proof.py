@@ -57,7 +57,7 @@ class Replay(Prometheus):
 
 def alert(state: str) -> Firing:
     """One alert of one session."""
-    return Firing("HeatGuardBreach", state, {"session": "s"}, {})
+    return Firing("HeatGuardBreach", state, {"session": "s"}, {"summary": f"s is {state}"})
 
 
 def test_the_observer_remembers_when_it_fired_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +73,8 @@ def test_the_observer_remembers_when_it_fired_and_ended(monkeypatch: pytest.Monk
         assert cleared is not None
         assert cleared > fired
         assert observer.fired_at(("other", "HeatGuardBreach"), begin, 0.1) is None
+        assert observer.summary(pair) == "s is firing", "also when it is over"
+        assert observer.summary(("other", "HeatGuardBreach")) == ""
     assert observer.fired_since(begin) == {pair}
 
 
