@@ -48,6 +48,9 @@ def identity(number: int) -> Identity:
 class Trader:
     """One trader process and its HTTP API."""
 
+    patience: float = SILENCE
+    """Seconds after which an answer counts as none."""
+
     def __init__(self, who: Identity, folder: Path, environment: dict[str, str], files: tuple[Path, Path]) -> None:
         self.who = who
         session, profile = files
@@ -60,7 +63,7 @@ class Trader:
         """Status and text of a request; (0, why) when nothing answers."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=SILENCE) as answer:
+            with urllib.request.urlopen(request, timeout=self.patience) as answer:
                 return int(answer.status), answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(errors="replace")

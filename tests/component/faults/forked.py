@@ -18,6 +18,7 @@ from kubernetes.config import kube_config
 
 from ops.drills.processes import END_SECONDS, Program, awaited
 from ops.drills.traders import Identity, Trader
+from tests.component.faults.account import SOON
 
 _FORKS: Final = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
@@ -87,6 +88,9 @@ class ForkedProgram(Program):
 
 class ForkedTrader(Trader):
     """A trader process and its HTTP API."""
+
+    patience = SOON
+    """No promise of the product is about its API's answers, and a network broken on purpose or a busy machine delays them."""
 
     def __init__(self, who: Identity, folder: Path, environment: dict[str, str], files: tuple[Path, Path]) -> None:
         self.who = who

@@ -23,8 +23,12 @@ def test_what_fills_while_the_database_is_away_is_protected_and_adopted(
     trader = stand.live()
     stand.entered(trader, ticks=-3)
     stand.accepted(Leg.ENTRY)
+    # REDUCING begins with a cancel of the entry, which must lose the race against the fill.
+    lost = stand.fault("drop-before", method="DELETE", path="/orders/.*")
     broken(stand.network.database)
+    stand.struck("drop-before")
     stand.sell_into(1)
+    stand.end_fault(lost)
     stand.protected(trader)
     awaited(lambda: stand.working() == 2, SOON, "the rest of the entry is cancelled")
     assert stand.position() == stand.lot
