@@ -1,6 +1,7 @@
 """How the tests of the decision ask, and what they read from the answer."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from session_operator.domain.actions import Apply, Configure, Delete, Emit, WriteStatus
@@ -59,10 +60,22 @@ def performed(seen: Observed, decision: Decision) -> Observed:
             case Configure():
                 reports[action.pod] = obeyed(reports[action.pod], action)
             case WriteStatus(body):
-                current = dataclasses.replace(current, status=body)
+                current = dataclasses.replace(current, status=kept(body, current.status))
             case Emit():
                 pass
     return dataclasses.replace(seen, session=current, children=children, reports=reports, status_age_seconds=0.0)
+
+
+def kept(applied: Mapping[str, Any], standing: Mapping[str, Any]) -> dict[str, Any]:
+    """What the API server makes of an applied status (seen of Kubernetes 1.34): a list that an apply empties is gone."""
+    found: dict[str, Any] = {}
+    for name, value in applied.items():
+        before = standing.get(name)
+        if isinstance(value, dict):
+            found[name] = kept(value, before if isinstance(before, dict) else {})
+        elif value != [] or not before:
+            found[name] = value
+    return found
 
 
 def obeyed(report: TraderReport, order: Configure) -> TraderReport:

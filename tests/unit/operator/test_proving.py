@@ -79,6 +79,21 @@ def test_a_verdict_outlives_its_job() -> None:
     assert is_live_allowed(seen)
 
 
+def test_a_list_that_empties_is_absent_and_written_once() -> None:
+    """The last run ends: its list is gone from the status for good, not back with the next look."""
+    seen = ended(settled(gated_desk({"drills": ["dual-runner"]})))
+    after = performed(seen, look(seen))
+    assert "runs" not in after.session.status
+    assert look(after).actions == ()
+
+
+def test_an_empty_list_of_an_older_operator_is_let_be() -> None:
+    """The API server may keep it for ever: writing the status again and again would not help."""
+    seen = proved(gated_desk())
+    older = {**seen.session.status, "runs": [], "config": {**seen.session.status["config"], "failed": []}}
+    assert look(dataclasses.replace(seen, session=dataclasses.replace(seen.session, status=older))).actions == ()
+
+
 def test_a_job_that_vanished_before_it_was_read_is_made_again_by_the_same_name() -> None:
     """No verdict is invented for it."""
     seen = gated_desk()

@@ -168,15 +168,25 @@ def _message(
 
 
 def as_body(status: Status) -> dict[str, Any]:
-    """Write the status as the API server keeps it: what is empty is absent."""
-    return status.model_dump(by_alias=True, exclude_none=True, mode="json")
+    """Write the status as the API server keeps it: what is empty is absent.
+
+    A server-side apply that empties a list removes the list too, and the next one with the same empty list brings it back: the
+    shape of the status would change from write to write, and each list that empties would cost a second one.
+    """
+    return _without_empty(status.model_dump(by_alias=True, exclude_none=True, mode="json"))
 
 
 def is_worth_writing(new: Manifest, standing: Manifest, age_seconds: float, pace_seconds: float) -> bool:
     """Say whether the status differs: at once in anything that matters, at a slow pace in rapid numbers."""
-    if new == standing:
+    if _without_empty(new) == _without_empty(standing):
         return False
     return age_seconds >= pace_seconds or _without_rapid(new) != _without_rapid(standing)
+
+
+def _without_empty(status: Manifest) -> dict[str, Any]:
+    """Lists and objects of it that say nothing are left out, at every depth."""
+    kept = {name: _without_empty(value) if isinstance(value, dict) else value for name, value in status.items()}
+    return {name: value for name, value in kept.items() if value not in ([], {})}
 
 
 def _without_rapid(status: Manifest) -> dict[str, Any]:
@@ -185,7 +195,7 @@ def _without_rapid(status: Manifest) -> dict[str, Any]:
     for name in RAPID_OF_ROLLOUT:
         rollout.pop(name, None)
     rollout["analysis"] = [(each["slo"], each["outcome"]) for each in rollout.get("analysis") or ()]
-    return {**status, "report": report, "rollout": rollout}
+    return _without_empty({**status, "report": report, "rollout": rollout})
 
 
 def condition_of(status: Status, kind: ConditionType) -> tuple[str, str, str]:
