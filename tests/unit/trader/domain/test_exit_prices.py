@@ -7,7 +7,8 @@ from tests.unit.trader.domain.test_guards import live
 from tests.unit.trader.domain.world import NIFTY, World, nifty
 from trader.domain.evolving import evolve
 from trader.domain.exiting import exit_price, exit_tries
-from trader.domain.state import Bracket, Order, Reference
+from trader.domain.samples import Reference
+from trader.domain.state import Bracket, Order
 from trader.domain.turn import Turn
 from trader.domain.values import Leg, OrderStatus, Paise, Side
 

@@ -10,8 +10,9 @@ from trader.domain.calendars import Phase
 from trader.domain.evolving import evolve
 from trader.domain.guards import GUARDS, Case, daily_loss_limit, judge, make_case
 from trader.domain.records import KillStood
+from trader.domain.samples import SpreadNormal
 from trader.domain.signals import take_up
-from trader.domain.state import EngineState, ForeignPolicy, Order, Orders, SpreadNormal
+from trader.domain.state import EngineState, ForeignPolicy, Order, Orders
 from trader.domain.strategies import Intent
 from trader.domain.throttle import Budget
 from trader.domain.turn import Turn

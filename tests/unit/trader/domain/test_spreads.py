@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.unit.trader.domain.world import NIFTY, World, nifty
 from trader.domain.events import Quote
 from trader.domain.guards import judge, make_case
+from trader.domain.samples import SpreadNormal
 from trader.domain.spreads import limits_at, widest
-from trader.domain.state import SpreadNormal
 from trader.domain.strategies import Intent
 from trader.domain.tactics import Tactics
 from trader.domain.turn import Turn

@@ -6,7 +6,7 @@ unverified). We take the average of one last price a second over 30 s of market 
 """
 
 from trader.domain.evolving import evolve
-from trader.domain.state import Reference
+from trader.domain.samples import Reference
 from trader.domain.turn import Turn
 from trader.domain.values import SECOND, InstrumentKey, MarketTime
 

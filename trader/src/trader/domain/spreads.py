@@ -12,7 +12,7 @@ from trader.domain.events import Quote
 from trader.domain.evolving import evolve, quick
 from trader.domain.instruments import Instrument
 from trader.domain.profiles import PARTS_PER_UNIT
-from trader.domain.state import SpreadNormal
+from trader.domain.samples import SpreadNormal
 from trader.domain.tactics import Tactics
 from trader.domain.turn import Turn
 from trader.domain.values import InstrumentKey

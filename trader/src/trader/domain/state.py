@@ -17,6 +17,7 @@ from trader.domain.evolving import quick
 from trader.domain.instruments import Instrument
 from trader.domain.profiles import Config, RiskProfile
 from trader.domain.records import BracketPlanned, ConfigTaken, KillStood
+from trader.domain.samples import Reference, SpreadNormal
 from trader.domain.strategies import Memory, Strategy
 from trader.domain.tactics import Tactics, Timing
 from trader.domain.throttle import Sends
@@ -259,31 +260,6 @@ class Suspicion:
     noticed_at: MachineTime
     quantities: Mapping[InstrumentKey, int]
     """The account's quantity of each instrument that differs."""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class SpreadNormal:
-    """What is known of one instrument's spread today, in paise (`trader.domain.spreads`)."""
-
-    trading_date: str
-    sampled_at: MarketTime
-    samples: tuple[int, ...]
-    """Oldest first."""
-    median: int
-    widest: int
-    """A quote wider than this trips the latch."""
-    is_latched: bool = False
-    calm_samples: int = 0
-    """Samples in a row near the normal, while it is latched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Last prices of the last half minute, with the market time of each, oldest first; never empty."""
-
-    samples: tuple[tuple[MarketTime, int], ...]
-    average: int
 
 
 @quick
