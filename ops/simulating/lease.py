@@ -42,7 +42,8 @@ class ApiServer:
     world: "World"
     record: LeaseRecord | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
-    watchers: list[Callable[[str], None]] = field(default_factory=list)
+    watchers: dict[str, Callable[[str], None]] = field(default_factory=dict)
+    """Of each process that lives, by its name."""
     _versions: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def create(self) -> None:
@@ -91,7 +92,7 @@ class ApiServer:
 
     def _set(self, record: LeaseRecord) -> LeaseRecord:
         self.record = record
-        for watcher in self.watchers:
+        for watcher in self.watchers.values():
             watcher(record.version)
         return record
 
@@ -127,7 +128,7 @@ class SimulatedElector(ElectorThread):
         self._is_over = False
 
     def start(self) -> None:
-        self._world.api.watchers.append(self._changed)
+        self._world.api.watchers[self._process.name] = self._changed
         self._wake(self._dice.nanoseconds(0.001, 0.2))
 
     def stop(self, timeout_seconds: float) -> None:

@@ -115,6 +115,7 @@ class Process:
 
     def died(self) -> None:
         self.held = Standing.NONE
+        self.world.api.watchers.pop(self.name, None)
         self.world.gone(self)
 
     @property
