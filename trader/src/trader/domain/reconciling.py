@@ -19,7 +19,7 @@ from trader.domain.records import BracketPlanned, ClosedOutside, ForeignPosition
 from trader.domain.state import Order, Suspicion
 from trader.domain.tags import TagParts, decode_tag
 from trader.domain.turn import Turn
-from trader.domain.updating import find_by_id, find_order, is_copy, is_told, note_foreign, take_row
+from trader.domain.updating import find_by_id, find_order, is_copy, note_foreign, take_row
 from trader.domain.values import InstrumentKey, IntentId, Leg, MachineTime, OrderStatus, Paise, SignalKey
 
 ADOPTED = "adopted"
@@ -27,17 +27,14 @@ ADOPTED = "adopted"
 
 def on_book_read(turn: Turn, event: BookRead) -> None:
     """Compare the whole order book with ours."""
-    known = [find_order(turn, row.tag) for row in event.orders]
-    differs = _adopt(turn, [row for row, order in zip(event.orders, known, strict=True) if order is None])
+    rows = _untold(turn, event.orders)
+    differs = _adopt(turn, [row for row in rows if find_order(turn, row.tag) is None])
     seen: set[str] = set()
     foreign_ids: set[str] = set()
     elsewhere = 0
     copies = 0
-    for row, order in zip(event.orders, known, strict=True):
-        if order is not None and row.order_id == order.order_id and is_told(order, row):
-            continue
-        # Looked for again: a row before this one may have changed it.
-        order = find_order(turn, row.tag) or find_by_id(turn, row.order_id)  # noqa: PLW2901
+    for row in rows:
+        order = find_order(turn, row.tag) or find_by_id(turn, row.order_id)
         if order is not None and is_copy(order, row):
             foreign_ids.add(row.order_id)
             note_foreign(turn, row)
@@ -64,6 +61,20 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
         orders_elsewhere=elsewhere,
         book=evolve(turn.control.book, answered_at=turn.now, requested_at=event.requested_at, is_pending=False),
     )
+
+
+def _untold(turn: Turn, rows: Iterable[BrokerOrder]) -> list[BrokerOrder]:
+    """The rows that say more than that a settled order is settled: at the end of a day those are nearly all of every book."""
+    still_open, closed = turn.durable.open, turn.durable.closed
+    found = []
+    for row in rows:
+        parts = decode_tag(row.tag)
+        if parts is not None and row.tag is not None:
+            bracket = closed.get(parts.intent) or still_open.get(parts.intent)
+            if bracket is not None and bracket.orders.settled.get(row.tag) == (row.order_id, row.filled_quantity):
+                continue
+        found.append(row)
+    return found
 
 
 def _is_judged(turn: Turn, order: Order, requested_at: MachineTime) -> bool:

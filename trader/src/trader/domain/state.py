@@ -101,6 +101,12 @@ class Order:
         """What may still fill; nothing once the order is over."""
         return 0 if self.status.is_terminal else max(0, self.quantity - self.filled_quantity)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the broker itself ended it, and told what its fills cost: nothing but a late fill can still arrive."""
+        is_ended = self.status.is_terminal and self.status is not _ABSENT and self.order_id is not None
+        return is_ended and (self.average_price != 0 or not self.filled_quantity)
+
 
 class Orders(dict[Tag, Order]):
     """The orders of one bracket, by tag. Never changed once made, so that what every step asks of them is counted once: when it is
@@ -121,6 +127,8 @@ class Orders(dict[Tag, Order]):
     live: tuple[Order, ...]
     """Orders that may still fill."""
     live_of: dict[Leg, tuple[Order, ...]]
+    settled: dict[Tag, tuple[BrokerOrderId | None, int]]
+    """Of each order that is settled, its id and its fills: a row of the broker's that says just this tells nothing."""
     __slots__ = tuple(__annotations__)
 
     def with_order(self, order: Order) -> "Orders":
@@ -138,7 +146,7 @@ class Orders(dict[Tag, Order]):
 
     def _count(self) -> None:
         self.net = self.cash_flow = self.charges = self.entry_filled = self.entry_value = self.exits_filled = 0
-        self.has_failed, live, accepted = False, [], []
+        self.has_failed, self.settled, live, accepted = False, {}, [], []
         for order in self.values():
             status = order.status
             if not status.is_terminal:
@@ -147,6 +155,8 @@ class Orders(dict[Tag, Order]):
                 self.has_failed = True
             if order.filled_quantity:
                 self._count_fills(order, order.filled_quantity)
+            if order.is_settled:
+                self.settled[order.tag] = order.order_id, order.filled_quantity
             if order.order_id is not None and status is not _REJECTED:
                 accepted.append((order.leg, order.attempt))
         self.duplicates = len(accepted) - len(set(accepted))

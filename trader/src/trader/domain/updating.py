@@ -18,7 +18,7 @@ from trader.domain.events import (
 )
 from trader.domain.evolving import evolve
 from trader.domain.journal import bracket_of, with_entry, without
-from trader.domain.orders import changed, is_final, may_become, observed
+from trader.domain.orders import changed, may_become, observed
 from trader.domain.protecting import has_passed_stop
 from trader.domain.records import OrderChanged, OrderPlanned
 from trader.domain.state import Bracket, Order
@@ -170,12 +170,7 @@ def on_order_updated(turn: Turn, event: OrderUpdated) -> None:
 
 def is_told(order: Order, row: BrokerOrder) -> bool:
     """Whether the order is over and the row only repeats it: at the end of a day that is nearly every row of every book."""
-    return (
-        is_final(order)
-        and order.order_id is not None
-        and row.filled_quantity == order.filled_quantity
-        and (order.average_price != 0 or not order.filled_quantity)
-    )
+    return order.is_settled and row.filled_quantity == order.filled_quantity
 
 
 def take_row(turn: Turn, order: Order, row: BrokerOrder, *, trusts_terms: bool) -> bool:

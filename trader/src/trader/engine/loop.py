@@ -235,11 +235,8 @@ class Leadership(Generic[State]):
     def _shows_newer_epoch(self, event: BookRead | OrderUpdated) -> bool:
         """Another leader's orders, or our database came back from an old backup: either way we are not the last."""
         orders = event.orders if isinstance(event, BookRead) else (event.order,)
-        for order in orders:
-            parts = decode_tag(order.tag)
-            if parts is not None and parts.epoch > self._term.epoch:
-                return True
-        return False
+        found = map(decode_tag, [order.tag for order in orders])
+        return any(parts is not None and parts.epoch > self._term.epoch for parts in found)
 
     def _sort(self, effect: Effect, records: list[Record], orders: list[Order]) -> None:
         match effect:
