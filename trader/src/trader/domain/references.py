@@ -5,6 +5,9 @@ when a stop triggers (support.zerodha.com, "price out of LPP range"; that it is 
 unverified). We take the average of one last price a second over 30 s of market time.
 """
 
+from bisect import bisect_right
+from operator import itemgetter
+
 from trader.domain.evolving import evolve
 from trader.domain.samples import Reference
 from trader.domain.turn import Turn
@@ -12,6 +15,7 @@ from trader.domain.values import SECOND, InstrumentKey, MarketTime
 
 _EVERY = SECOND
 _WINDOW = 30 * SECOND
+_time_of, _price_of = itemgetter(0), itemgetter(1)
 
 
 def sample_references(turn: Turn) -> None:
@@ -36,6 +40,7 @@ def reference_price(turn: Turn, key: InstrumentKey) -> int:
 
 
 def _with(known: Reference | None, at: MarketTime, price: int) -> Reference:
-    kept = tuple(sample for sample in known.samples if at - sample[0] < _WINDOW) if known else ()
-    samples = (*kept, (at, price))
-    return Reference(samples, sum(each for _, each in samples) // len(samples))
+    """Samples are a second apart at least, so that they stand in the order of their times."""
+    before = known.samples if known else ()
+    samples = (*before[bisect_right(before, at - _WINDOW, key=_time_of) :], (at, price))
+    return Reference(samples, sum(map(_price_of, samples)) // len(samples))

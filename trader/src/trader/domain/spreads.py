@@ -57,13 +57,15 @@ def sample_spreads(turn: Turn) -> None:
         return
     changed: dict[InstrumentKey, SpreadNormal] = {}
     for key, quote in market.quotes.items():
-        normal, instrument = market.spreads.get(key), turn.instrument(key)
-        if instrument is None or quote.bid <= 0 or quote.ask < quote.bid or quote.market_time < session.start:
-            continue
+        normal = market.spreads.get(key)
         if normal is not None and normal.trading_date != session.trading_date:
             normal = None
-        if normal is None or quote.market_time - normal.sampled_at >= tactics.spread_sample_interval:
-            changed[key] = _sampled(normal, quote, limits_at(quote, instrument, tactics), tactics, session.trading_date)
+        if normal is not None and quote.market_time - normal.sampled_at < tactics.spread_sample_interval:
+            continue
+        instrument = turn.instrument(key)
+        if instrument is None or quote.bid <= 0 or quote.ask < quote.bid or quote.market_time < session.start:
+            continue
+        changed[key] = _sampled(normal, quote, limits_at(quote, instrument, tactics), tactics, session.trading_date)
     if changed:
         turn.market = evolve(market, spreads={**market.spreads, **changed})
 
