@@ -5,6 +5,8 @@ what the account loses when every entry fills and every stop is hit (checklist: 
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
+from operator import attrgetter
 
 from trader.domain.brackets import entry_price, held_quantity, live_orders, position_of, stop_level
 from trader.domain.events import Quote
@@ -46,8 +48,10 @@ def cash_flow(bracket: Bracket) -> int:
 
 def day_charges(durable: Durable) -> Paise:
     """What the fills of the day cost beside their price."""
-    brackets = (*durable.open.values(), *durable.closed.values())
-    return Paise(sum(bracket.orders.charges for bracket in brackets))
+    return Paise(sum(map(_charges_of, chain(durable.open.values(), durable.closed.values()))))
+
+
+_charges_of = attrgetter("orders.charges")
 
 
 def bracket_profit(bracket: Bracket, quote: Quote | None) -> Paise:

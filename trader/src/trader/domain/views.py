@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 
 from trader.domain.brackets import (
     OrderWatcher,
     entry_price,
     held_quantity,
     live_orders,
-    orders_of,
     position_of,
 )
 from trader.domain.events import Quote
+from trader.domain.evolving import quick
 from trader.domain.flattening import Flatness, flatness
 from trader.domain.positions import bracket_profit, day_charges, day_profit, portfolio_heat
 from trader.domain.records import KillStood
-from trader.domain.state import Bracket, Durable, EngineState
+from trader.domain.state import Bracket, Durable, EngineState, Order
 from trader.domain.values import (
     BrokerOrderId,
     Epoch,
@@ -34,6 +36,7 @@ from trader.domain.values import (
 _NOTHING = Paise(0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PositionView:
     """Our own position in one instrument."""
@@ -45,6 +48,7 @@ class PositionView:
     profit: Paise
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderView:
     """The latest order of one leg."""
@@ -61,6 +65,7 @@ class OrderView:
     message: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BracketView:
     """One open bracket. `state` is entering, protected, unprotected, exiting or reversed."""
@@ -78,6 +83,7 @@ class BracketView:
     exit: OrderView | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StateView:
     """One consistent picture."""
@@ -186,6 +192,7 @@ def _position_view(key: InstrumentKey, group: list[Bracket], quote: Quote | None
 
 def _bracket_view(bracket: Bracket) -> BracketView:
     plan = bracket.plan
+    latest = {order.leg: order for order in bracket.orders.values()}
     return BracketView(
         intent=plan.intent,
         instrument=plan.instrument,
@@ -194,10 +201,10 @@ def _bracket_view(bracket: Bracket) -> BracketView:
         held=held_quantity(bracket),
         state=bracket_state(bracket),
         exiting=bracket.exiting,
-        entry=_order_view(bracket, Leg.ENTRY),
-        stop=_order_view(bracket, Leg.STOP),
-        target=_order_view(bracket, Leg.TARGET),
-        exit=_order_view(bracket, Leg.EXIT),
+        entry=_order_view(latest.get(Leg.ENTRY)),
+        stop=_order_view(latest.get(Leg.STOP)),
+        target=_order_view(latest.get(Leg.TARGET)),
+        exit=_order_view(latest.get(Leg.EXIT)),
     )
 
 
@@ -213,11 +220,9 @@ def bracket_state(bracket: Bracket) -> str:
     return "protected" if watcher.is_protected else "unprotected"
 
 
-def _order_view(bracket: Bracket, leg: Leg) -> OrderView | None:
-    orders = tuple(orders_of(bracket, leg))
-    if not orders:
+def _order_view(order: Order | None) -> OrderView | None:
+    if order is None:
         return None
-    order = orders[-1]
     return OrderView(
         tag=order.tag,
         order_id=order.order_id,
@@ -234,4 +239,7 @@ def _order_view(bracket: Bracket, leg: Leg) -> OrderView | None:
 
 def _duplicates(durable: Durable) -> int:
     """Orders beyond the first that the broker accepted for one (intent, leg, attempt), whatever the epoch."""
-    return sum(bracket.orders.duplicates for bracket in (*durable.open.values(), *durable.closed.values()))
+    return sum(map(_duplicates_of, chain(durable.open.values(), durable.closed.values())))
+
+
+_duplicates_of = attrgetter("orders.duplicates")
