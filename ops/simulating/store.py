@@ -107,7 +107,10 @@ class Database:
         return True
 
     def standing_kill(self) -> KillRow | None:
-        return next((kill for kill, stands in self.kills.values() if stands), None)
+        for kill, stands in self.kills.values():
+            if stands:
+                return kill
+        return None
 
 
 class SimulatedStore:

@@ -32,8 +32,8 @@ class Handle(list[Any]):
 
     __slots__ = ()
 
-    def cancel(self) -> None:
-        self.clear()
+    cancel = list.clear
+    """Every timer of a sleep is cancelled once it has rung: without a call of Python's."""
 
     def cancelled(self) -> bool:
         return not self

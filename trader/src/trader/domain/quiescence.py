@@ -3,9 +3,11 @@
 A quiescent engine need not be told of every tenth of a second; whatever else happens is told at once, and ends the quiet.
 """
 
+from collections.abc import Mapping
+
 from trader.domain.brackets import held_quantity, live_orders
-from trader.domain.state import Bracket, EngineState
-from trader.domain.values import Leg, OrderStatus, TradingState
+from trader.domain.state import Bracket, EngineState, Track
+from trader.domain.values import Leg, OrderStatus, Tag, TradingState
 
 _QUIET_STATES = (TradingState.LIVE, TradingState.PAPER, TradingState.HALTED, TradingState.CLOSED)
 
@@ -19,19 +21,19 @@ def is_quiescent(state: EngineState) -> bool:
         return False
     if control.agreements < control.agreements_needed or control.foreign_flow or not control.is_feed_up:
         return False
-    return all(_stands(state, bracket) for bracket in durable.open.values())
+    tracks = control.tracks
+    return all(_stands(bracket, tracks) for bracket in durable.open.values())
 
 
-def _stands(state: EngineState, bracket: Bracket) -> bool:
+def _stands(bracket: Bracket, tracks: Mapping[Tag, Track]) -> bool:
     """Protected on both sides, and left alone."""
-    if bracket.exiting or held_quantity(bracket) <= 0:
+    live_of = bracket.orders.live_of
+    if bracket.exiting or Leg.ENTRY in live_of or Leg.STOP not in live_of or Leg.TARGET not in live_of:
         return False
-    working = set()
     for order in live_orders(bracket):
-        track = state.control.tracks.get(order.tag)
-        if order.status is not OrderStatus.WORKING or order.leg is Leg.ENTRY or track is None:
+        track = tracks.get(order.tag)
+        if order.status is not OrderStatus.WORKING or track is None:
             return False
         if track.mutation is not None or track.mutation_refusals or track.triggered_since is not None:
             return False
-        working.add(order.leg)
-    return Leg.STOP in working and Leg.TARGET in working
+    return held_quantity(bracket) > 0

@@ -44,7 +44,7 @@ def _pace(turn: Turn) -> int:
         return timing.suspicious_read
     if is_unsettled(turn):
         return timing.recovering_read
-    is_working = any(live_orders(bracket) for bracket in turn.durable.open.values())
+    is_working = any(map(live_orders, turn.durable.open.values()))
     return timing.working_read if is_working else timing.idle_read
 
 

@@ -98,7 +98,8 @@ class KillDesk:
         """Tell the database what it has not heard, then agree with it. Called a few times a second."""
         async with self._asking:
             try:
-                await self._tell()
+                if self._unwritten or self._unheard is not None:
+                    await self._tell()
                 self._agree(await self._store.standing_kill(self._account))
             except StoreAway:
                 return

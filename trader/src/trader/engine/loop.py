@@ -277,7 +277,7 @@ class Leadership(Generic[State]):
                 self._inbox.conflated = 0
             self._judge_standing()
             ticks += 1
-            if ticks % QUIESCENT_TICKS == 0 or len(self._inbox) or not self._domain.is_quiescent(self._state):
+            if ticks % QUIESCENT_TICKS == 0 or not self._domain.is_quiescent(self._state) or len(self._inbox):
                 self.post(ClockTick(*self._now()))
             due = MachineTime(max(due, now - SECOND) + round(TICK_SECONDS * SECOND))
             await asyncio.sleep(max(0.0, (due - self._ports.clock.machine_time()) / SECOND))

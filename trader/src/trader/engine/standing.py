@@ -1,7 +1,7 @@
 """What this process holds of the two proofs of leadership: Lease and epoch folded into one `Standing` (rule 1)."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from trader.domain.values import MachineTime, Standing
 from trader.engine.leases import SEND_LIMIT
@@ -18,8 +18,7 @@ class Proof(StrEnum):
     """The database answered: somebody else has a newer one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings:
+class Holdings(NamedTuple):
     """The two proofs as last heard."""
 
     lease_deadline: MachineTime
