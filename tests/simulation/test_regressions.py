@@ -64,6 +64,7 @@ def test_a_human_who_closes_in_the_moment_of_a_kill_is_not_counted_beside_our_ow
     assert run(make("short", seed)).violations == {}
 
 
+@pytest.mark.timeout(180)
 def test_a_process_stopped_before_one_write_keeps_back_that_one_and_no_other() -> None:
     """Nine orders that had left arrived with it seconds later, with what had been decided anew: sixteen in a second, once."""
     assert run(make("hour", 1_000_023)).violations == {}
