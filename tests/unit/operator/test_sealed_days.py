@@ -106,9 +106,10 @@ def test_a_verdict_of_another_day_and_of_other_limits_is_not_told() -> None:
     assert "2026-11-20" not in str(told)
 
 
-def test_the_seal_names_what_the_pods_were_started_from() -> None:
+@pytest.mark.parametrize("image", [TERMS.trader_image, f"{TERMS.trader_image}@sha256:old"])
+def test_the_seal_names_what_the_pods_were_started_from(image: str) -> None:
     """By digest: a tag may be pushed anew."""
-    seen = gated_desk({}, **SEAL)
+    seen = gated_desk({}, **SEAL, trader={"image": image})
     pods = tuple(dataclasses.replace(pod, image_digest="sha256:5a") for pod in seen.pods)
     (job,) = jobs(settled(at_market(dataclasses.replace(seen, pods=pods), "CLOSED")))
     arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]

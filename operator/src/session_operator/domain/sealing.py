@@ -92,7 +92,8 @@ def _arguments(session: Session, spec: Spec, run: Run, material: Material) -> li
     arguments = ["--session", f"{MOUNT_SESSION}/session.yaml", "--profile", PROFILE, "--date", run.trading_date]
     for pod in trader_pods(session.name):
         arguments += ["--metrics", f"http://{pod}.{name}:{TRADER_PORT}/metrics"]
-    for ran in [f"{image}@{digest}" for digest in material.digests] or [image]:
+    # Where the spec names a digest, the kubelet's is told all the same: it is what ran.
+    for ran in [f"{image.partition('@')[0]}@{digest}" for digest in material.digests] or [image]:
         arguments += ["--image", ran]
     arguments += ["--archive", MOUNT_ARCHIVE, "--logs", MOUNT_LOGS, "--drills", f"{MOUNT_DRILLS}/{DRILLS}"]
     arguments += ["--termination-log", TERMINATION_LOG]
