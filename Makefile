@@ -62,6 +62,9 @@ test: ## Everything, as CI runs it; removes the cluster if it made it (KEEP=1 ke
 bench: setup ## Measure (ONLY=decode for one part); writes build/bench.json
 	$(BIN)/python -m ops.bench $(ONLY)
 
+captures: setup ## The README's pictures: a trading day by hand, its report and its dashboard (7 minutes); docs/images
+	$(BIN)/python -m ops.captures day
+
 ##@ Before the market opens
 verify: setup ## Judge this checkout: profiles, sessions, tables, rules, chart, generated files, migrations
 	$(BIN)/python -m ops.preflight.verify
@@ -115,4 +118,4 @@ post-close: setup ## Seal a day of a run by hand: snapshot, logs, report (STATE=
 	  --credentials $(STATE)/credentials --notifications $(STATE)/notifications --logs $(STATE) --archive $(ARCHIVE) --lasting \
 	  $(foreach each,$(wildcard build/drills/*.json),--drills $(each)) $(if $(METRICS),--metrics $(METRICS))
 
-.PHONY: verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench diagrams mutation demo demo-down up alert-proof trading-week down run clean failure-drills red-team-drills post-close
+.PHONY: captures verify smoke-test help setup lock fmt lint type unit component clients cluster-test sim sim-campaign test bench diagrams mutation demo demo-down up alert-proof trading-week down run clean failure-drills red-team-drills post-close
