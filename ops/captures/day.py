@@ -61,7 +61,7 @@ def run(folder: Path, seconds: float = DAY_SECONDS) -> tuple[Path, dict[str, Any
                 trader = Trader(process, state)
                 until = time.monotonic() + seconds
                 _lived(trader, min(seconds, MORNING_SECONDS), folder)
-                while not trader.state()["brackets"] and time.monotonic() < until:
+                while not trader.state()["positions"] and time.monotonic() < until:
                     time.sleep(POLL_SECONDS)
                 answers = asked(tsdb, time.time())
                 _lived(trader, max(until - time.monotonic(), 0.0), folder)
