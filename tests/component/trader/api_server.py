@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in self.api.objects:
             self._answer(200, self.api.objects[path])
         elif path.startswith(PODS) and path.endswith("/log"):
-            self._log(path.removeprefix(f"{PODS}/").removesuffix("/log"), is_previous=query.get("previous") == ["True"])
+            self._log(path.removeprefix(f"{PODS}/").removesuffix("/log"), is_previous=query.get("previous") == ["true"])
         else:
             self._answer(404, {"message": "not found"})
 
