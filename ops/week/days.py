@@ -139,8 +139,8 @@ class Week:
         """Where the session stands, in the words of its status."""
         status = self.session.status()
         leader, config = status.get("leader") or {}, status.get("config") or {}
-        limits = f"with the limits of {config.get('profile')}"
-        return f"{status.get('phase')}, {leader.get('holder')} leads with epoch {leader.get('epoch')} {limits}"
+        who = f"{leader.get('holder')} leads with epoch {leader.get('epoch')}"
+        return f"{status.get('phase')}, {who} and the limits of {config.get('profile')}"
 
     def is_allowed_live(self) -> None:
         """Nothing is missing any more."""
