@@ -61,7 +61,7 @@ class Exchange:
 
     def control(self, method: str, path: str, /, **body: object) -> Any:
         """Call a control route."""
-        reply = requests.request(method, f"{self.url}/sim/{path}", json=body or None, timeout=5)
+        reply = requests.request(method, f"{self.url}/sim/{path}", json=body or None, timeout=15)
         assert reply.ok, reply.text
         return reply.json()
 

@@ -88,7 +88,7 @@ def test_the_log_has_no_gaps(exchange: Exchange) -> None:
 )
 def test_nonsense_is_explained(exchange: Exchange, method: str, path: str, body: str, status: int) -> None:
     """A control request that cannot be done is answered with what is wrong."""
-    reply = requests.request(method, f"{exchange.url}/sim/{path}", data=body, timeout=5)
+    reply = requests.request(method, f"{exchange.url}/sim/{path}", data=body, timeout=15)
     assert reply.status_code == status
     assert reply.json()["error"]
 
@@ -128,7 +128,7 @@ async def outward_address() -> str:
 
 def test_a_browser_sees_a_page(exchange: Exchange) -> None:
     """A plain GET of `/` is a page; it needs nothing from elsewhere."""
-    reply = requests.get(exchange.url, timeout=5)
+    reply = requests.get(exchange.url, timeout=15)
     assert reply.headers["Content-Type"].startswith("text/html")
     assert "kitesim" in reply.text
     assert "http" + "://" not in reply.text

@@ -50,7 +50,7 @@ def exchange() -> Iterator[Exchange]:
 
 def test_the_document_is_served(exchange: Exchange) -> None:
     """As JSON, to everybody."""
-    assert requests.get(f"{exchange.url}/sim/openapi.json", timeout=5).json() == document()
+    assert requests.get(f"{exchange.url}/sim/openapi.json", timeout=15).json() == document()
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_a_session_is_asked_for_with_half_a_header(exchange: Exchange) -> None:
     login = exchange.control("POST", "login", user_id=exchange.user())
     form = {"api_key": login["api_key"], "request_token": login["request_token"], "checksum": "00"}
     headers = {"Authorization": f"token {login['api_key']}:null"}
-    reply = requests.post(f"{exchange.url}/session/token", data=form, headers=headers, timeout=5)
+    reply = requests.post(f"{exchange.url}/session/token", data=form, headers=headers, timeout=15)
     assert (reply.status_code, reply.json()["message"]) == (403, "Invalid `checksum`.")
 
 

@@ -70,7 +70,7 @@ def test_a_browser_shows_why_and_what_hour_it_is(
 def test_what_a_client_wrote_is_text_in_the_page(exchange: Exchange, chromium: str, tmp_path: Path) -> None:
     """A request with markup in its path ends in the log as characters, not as an element."""
     kite = exchange.client()
-    kite.reqsession.get(f"{exchange.url}/<img src=x onerror=document.title=1>", timeout=5)
+    kite.reqsession.get(f"{exchange.url}/<img src=x onerror=document.title=1>", timeout=15)
     page = seen(chromium, exchange.url, tmp_path)
     assert "<img" not in page
     assert "<title>kitesim</title>" in page

@@ -27,7 +27,7 @@ def test_it_stops_within_two_seconds(number: signal.Signals) -> None:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("kitesim listening on http://127.0.0.1:")
-        assert requests.get(f"{line.split()[-1]}/healthz", timeout=5).json()["status"] == "ok"
+        assert requests.get(f"{line.split()[-1]}/healthz", timeout=15).json()["status"] == "ok"
         started = time.monotonic()
         process.send_signal(number)
         assert process.wait(5) == 0
@@ -40,7 +40,7 @@ def test_an_open_stream_does_not_delay_the_stop() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
-        login = requests.post(f"{url}/sim/login", json={"user_id": "AB1234"}, timeout=5).json()
+        login = requests.post(f"{url}/sim/login", json={"user_id": "AB1234"}, timeout=15).json()
         kite = KiteConnect(login["api_key"], root=url)
         token = kite.generate_session(login["request_token"], login["api_secret"])["access_token"]
         kite.reqsession.close()

@@ -83,7 +83,7 @@ def test_the_market_follows_pushed_quotes(make_exchange: Maker) -> None:
 )
 def test_what_cannot_be_done_is_explained(exchange: Exchange, path: str, body: object, status: int) -> None:
     """And changes nothing."""
-    reply = requests.post(f"{exchange.url}/sim/{path}", json=body, timeout=5)
+    reply = requests.post(f"{exchange.url}/sim/{path}", json=body, timeout=15)
     assert (reply.status_code, "error" in reply.json()) == (status, True)
 
 

@@ -29,7 +29,7 @@ async def connect(
 
 
 async def next_ticks(socket: aiohttp.ClientWebSocketResponse) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while True:
             message = await socket.receive()
             if message.type is aiohttp.WSMsgType.BINARY and len(message.data) > 1:
@@ -62,7 +62,7 @@ async def test_the_server_answers_pings(client: aiohttp.ClientSession, exchange:
     url = f"{exchange.stream_url}/?api_key={kite.api_key}&access_token={kite.access_token}"
     async with client.ws_connect(url, autoping=False) as socket:
         await socket.ping(b"here")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (message := await socket.receive()).type is not aiohttp.WSMsgType.PONG:
                 pass
         assert message.data == b"here"
@@ -76,7 +76,7 @@ async def test_a_key_has_three_connections(client: aiohttp.ClientSession, exchan
         await connect(client, exchange, user)
     assert refused.value.status == 429
     await sockets[0].close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while True:
             try:
                 sockets[0] = await connect(client, exchange, user)
@@ -107,7 +107,7 @@ async def test_a_broken_frame_ends_its_own_connection_only(
         transport = broken._response.connection.transport
         assert transport is not None
         transport.write(frame)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while not broken.closed:
                 await broken.receive()
         for _ in range(2):
@@ -163,7 +163,7 @@ async def test_the_end_of_a_session_ends_its_stream(client: aiohttp.ClientSessio
     url = f"{exchange.stream_url}/?api_key={kite.api_key}&access_token={kite.access_token}"
     async with client.ws_connect(url) as ended, await connect(client, exchange, user) as other:
         await asyncio.to_thread(kite.invalidate_access_token)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while not ended.closed:
                 await ended.receive()
         await other.send_json({"a": "subscribe", "v": [SHARE]})

@@ -91,11 +91,11 @@ def test_the_login_page_sends_the_browser_on(make_exchange: Callable[..., Exchan
     user = {"user_id": "LG0001", "api_key": "loginkey", "redirect_url": "http://127.0.0.1:9/back?from=kite"}
     exchange = make_exchange(users=[user])
     form = {"api_key": "loginkey"}
-    reply = requests.post(f"{exchange.url}/connect/login", data=form, allow_redirects=False, timeout=5)
+    reply = requests.post(f"{exchange.url}/connect/login", data=form, allow_redirects=False, timeout=15)
     assert reply.status_code == 302
     assert reply.headers["Location"].startswith("http://127.0.0.1:9/back?from=kite&action=login")
     for query, message in (("api_key=nobody&v=3", "Invalid `api_key`."), ("api_key=loginkey&v=2", "Invalid `v`")):
-        refused = requests.get(f"{exchange.url}/connect/login?{query}", timeout=5)
+        refused = requests.get(f"{exchange.url}/connect/login?{query}", timeout=15)
         assert (refused.status_code, message in refused.json()["message"]) == (400, True)
 
 
@@ -198,7 +198,7 @@ def test_only_the_apps_own_orders_are_posted(
     eventually(lambda: letters)
     assert [letter["tag"] for letter in letters] == ["OWN"]
     assert [row["tag"] for row in kite.orders()] == ["ELSEWHERE", "OWN"]
-    reply = requests.post(f"{exchange.url}/sim/order", json={"user_id": "PB0003", "order": {}}, timeout=5)
+    reply = requests.post(f"{exchange.url}/sim/order", json={"user_id": "PB0003", "order": {}}, timeout=15)
     assert (reply.status_code, reply.json()["error"]) == (400, "Missing or empty field `exchange`")
 
 

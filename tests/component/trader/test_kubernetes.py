@@ -20,6 +20,11 @@ pytestmark = pytest.mark.component
 NAME = "account-ab1234"
 PATH = f"{LEASE}/{NAME}"
 SESSION = f"{SESSIONS}/index-intraday"
+REQUEST_SECONDS = 0.5
+SOON = 15.0
+"""Until what carries no promise of its own: a slow machine makes a test longer, not red."""
+LOADED = 1.0
+"""What a machine that does other things may add."""
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def api() -> Iterator[ApiServer]:
 
 @pytest.fixture
 def lease(api: ApiServer) -> Iterator[KubernetesLease]:
-    adapter = KubernetesLease(api.new_client, "desk", NAME, request_seconds=0.5)
+    adapter = KubernetesLease(api.new_client, "desk", NAME, request_seconds=REQUEST_SECONDS)
     yield adapter
     adapter.close()
 
@@ -85,7 +90,7 @@ def test_a_missing_lease_is_told_apart_from_silence(api: ApiServer, lease: Kuber
         began, sent = time.monotonic(), len(api.requests)
         with pytest.raises(LeaseAway):
             lease.read()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < REQUEST_SECONDS + LOADED
         assert len(api.requests) == sent + 1
     del api.objects[PATH]
     with pytest.raises(LeaseMissing):
@@ -108,10 +113,10 @@ def test_a_release_is_seen_by_the_watch(api: ApiServer, lease: KubernetesLease) 
     _until(lambda: bool(api.watches))
     assert heard.empty()
     stored = api.put(PATH, api.objects[PATH])
-    assert heard.get(timeout=2) == stored["metadata"]["resourceVersion"]
+    assert heard.get(timeout=SOON) == stored["metadata"]["resourceVersion"]
     lease.close()
-    assert heard.get(timeout=2) == "away"
-    thread.join(2)
+    assert heard.get(timeout=SOON) == "away"
+    thread.join(SOON)
     assert not thread.is_alive()
 
 
@@ -203,11 +208,11 @@ def test_a_watch_goes_on_through_everything_that_ends_watches(api: ApiServer) ->
     watch = KubernetesSession(api.new_client, "desk", "index-intraday")
     thread = threading.Thread(target=watch.watch, args=(heard.put, lambda: False), daemon=True)
     thread.start()
-    assert heard.get(timeout=2).kill_switch.generation == 1
+    assert heard.get(timeout=SOON).kill_switch.generation == 1
     _until(lambda: bool(api.watches))
     api.tell({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "999"}}})
     api.put(SESSION, session(2, killSwitch={"engaged": True}))
-    assert heard.get(timeout=2).kill_switch.engaged
+    assert heard.get(timeout=SOON).kill_switch.engaged
 
     _until(lambda: _watches(api) == 1)
     api.tell(None)
@@ -227,7 +232,7 @@ def _watches(api: ApiServer) -> int:
     return sum("watch=true" in each for each in api.requests)
 
 
-def _until(holds: Callable[[], bool], seconds: float = 8.0) -> None:
+def _until(holds: Callable[[], bool], seconds: float = SOON) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"

@@ -142,6 +142,13 @@ async def test_without_any_redis_the_budget_is_our_own() -> None:
     await budget.close()
 
 
+def look_seconds(budget: OrderBudget) -> float:
+    """How long it takes to look once."""
+    began = time.perf_counter()
+    budget.depth(60.0)
+    return time.perf_counter() - began
+
+
 async def until_depth(budget: OrderBudget, minute: int) -> None:
     """Wait until a process shows so many requests of the last minute."""
     async with asyncio.timeout(10):
@@ -160,9 +167,8 @@ async def test_every_process_shows_what_the_account_has_sent(redis: Redis, open_
     process.send_signal(signal.SIGSTOP)
     await until_depth(watcher, 0)
     watcher.note(is_placement=True)
-    began = time.perf_counter()
     assert (watcher.depth(60.0), mine.depth(60.0) >= 3) == (1, True)
-    assert time.perf_counter() - began < 0.01
+    assert min(look_seconds(watcher) for _ in range(10)) < ANSWER_SECONDS / 5, "any wait would be in every one of them"
     process.send_signal(signal.SIGCONT)
     await until_depth(watcher, 5)
     assert watcher.depth(1.0) <= 5

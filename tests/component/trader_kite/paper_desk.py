@@ -91,7 +91,7 @@ class PaperDesk:
     async def asked(self, number: int, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         """One request to a pod."""
         address = f"http://127.0.0.1:{self._ports[number]}{path}"
-        async with httpx.AsyncClient(trust_env=False, headers=BEARER, timeout=5) as http:
+        async with httpx.AsyncClient(trust_env=False, headers=BEARER, timeout=15) as http:
             return await (http.get(address) if body is None else http.post(address, json=body))
 
     async def shows(self, number: int, seconds: float, holds: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:

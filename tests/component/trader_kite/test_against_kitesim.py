@@ -57,7 +57,7 @@ async def future_of(desk: Desk, underlying: str = "NIFTY") -> Instrument:
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
     """Look until it holds; the exchange works behind its replies."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while not await condition():  # noqa: ASYNC110 - nothing in the exchange tells us
             await asyncio.sleep(0.02)
 

@@ -55,7 +55,10 @@ async def enter(directory: Path, exchange: httpx.AsyncClient) -> None:
     address = (directory / "http.url").read_text().strip()
     said: list[dict[str, Any]] = []
     try:
-        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False, headers=bearer(directory)) as http:
+        async with (
+            asyncio.timeout(30),
+            httpx.AsyncClient(trust_env=False, headers=bearer(directory), timeout=15) as http,
+        ):
             while not any(each.get("verdict") == "ENTERED" for each in said):
                 await asyncio.sleep(0.2)
                 said = []
@@ -73,7 +76,7 @@ async def test_our_legs_are_cancelled_within_a_second(tmp_path: Path) -> None:
     try:
         async with (
             trading(tmp_path, simulator.url),
-            httpx.AsyncClient(base_url=simulator.url, trust_env=False) as exchange,
+            httpx.AsyncClient(base_url=simulator.url, trust_env=False, timeout=15) as exchange,
         ):
             await until(tmp_path, lambda shown: shown["tradingState"] == "LIVE")
             await enter(tmp_path, exchange)
