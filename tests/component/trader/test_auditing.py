@@ -108,6 +108,23 @@ async def test_the_row_waits_for_a_database_that_is_not_there_yet(
     assert who == "kubectl-edit"
 
 
+async def test_a_planned_stop_waits_for_the_last_row_and_for_no_database_that_is_away(
+    url: str, open_store: Open, account: AccountId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What began a moment before it is written when the stop goes on."""
+    trail = Process(open_store(), SNAPSHOT).trail()
+    trail.look()
+    await trail.settle()
+    ((who, *_),) = await rows(url, account, 1)
+    assert who == "kubectl-edit"
+
+    monkeypatch.setattr("trader.app.auditing.SETTLE_SECONDS", 0.05)
+    away = Process(None, SNAPSHOT).trail()
+    away.look()
+    async with asyncio.timeout(1):
+        await away.settle()
+
+
 async def test_by_hand_it_is_the_person_who_runs_it() -> None:
     """The watch that remembers hands every wish on, and knows whose it is."""
     watch, heard = HeardWatch(LocalDesk()), list[Wishes]()

@@ -24,6 +24,8 @@ KEPT: Final = 1000
 """Entries that wait for a database that is away; the log has them in any case."""
 RETRY_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.2
+SETTLE_SECONDS: Final = 0.5
+"""What a planned stop waits for the last rows, so that no hand-over waits for a database that is away."""
 LIVE: Final = "live"
 
 
@@ -62,6 +64,11 @@ class Audit:
         self._waiting.append(entry)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="audit")
+
+    async def settle(self) -> None:
+        """Wait for what is being written, as long as a planned stop may."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=SETTLE_SECONDS)
 
     async def record(self, entry: AuditEntry) -> None:
         """Write it before going on.
@@ -129,6 +136,10 @@ class LiveTrail:
         while True:
             self.look()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def settle(self) -> None:
+        """Wait, but not for long, until what was noted is written."""
+        await self._audit.settle()
 
     def look(self) -> None:
         """Note what is new risk now and was none, or another's, before."""

@@ -144,6 +144,7 @@ class TraderProcess:
 
     def stop(self) -> None:
         """End as planned; a second call does nothing more."""
+        self._trail.look()  # new risk that began since the last look is on record, too
         self._stopping.set()
         if self.engine is not None:
             self.engine.stop()
@@ -178,6 +179,7 @@ class TraderProcess:
                 for task in (changing, *beside):
                     task.cancel()
                 await asyncio.wait({changing, *beside})
+                await self._trail.settle()
             if not changing.cancelled() and (error := changing.exception()) is not None:
                 raise error
             if not is_changing or self.ending is not Ending.STOPPED:
