@@ -13,7 +13,7 @@ from kiteconnect import KiteConnect
 from ops.clients.exchange import Exchange
 from ops.clients.kubectl import ROOT, Kubectl
 from ops.clients.session import Session, wait_for
-from ops.clients.signals import Bracket, Signals, signals
+from ops.clients.signals import Bracket, SignalDenied, Signals, signals
 
 SAMPLE = ROOT / "configs" / "samples" / "index-intraday.yaml"
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
@@ -23,6 +23,8 @@ ENTERS_WITHIN_SECONDS = 90.0
 # So far beyond the touch may an entry pay: what it meets a second later, behind a slow broker, fills it still. With the strategy's
 # own few ticks it is the market's luck whether there is a position at all.
 SLIPPAGE_TICKS = 500
+# A trader's master holds the nearest expiry only; the stand's market walks through a day in 24 minutes, and past expiries too.
+NOT_ALLOWED = "INSTRUMENT_NOT_ALLOWED"
 _WORKING = ("OPEN", "TRIGGER PENDING")
 Row = dict[str, Any]
 
@@ -61,7 +63,7 @@ class Desk:
         return bool(held) and held <= stops
 
     def enter(self) -> None:
-        """Bring it to hold a protected position in each underlying's future of next month.
+        """Bring it to hold a protected position in each underlying's nearest future.
 
         Raises:
             Waited: it does not hold them in time; the message says what was seen last.
@@ -76,11 +78,19 @@ class Desk:
         def bring() -> str:
             state = self.exchange.get("/sim/state")
             today = datetime.fromisoformat(state["clock"]["market_time"])
-            instrument, last = next_months_future(state["last_prices"], underlying, today)
-            wanted = Bracket(instrument, round(last * (1 - AWAY)) * 100, round(last * (1 + AWAY)) * 100)
-            return self.signals.bring(self.session, key, wanted)
+            this, following = nearest_futures(state["last_prices"], underlying, today)
+            try:
+                return self._bring(key, *this)
+            except SignalDenied as denied:
+                if denied.code != NOT_ALLOWED:
+                    raise
+                return self._bring(key, *following)
 
         wait_for(f"an entry in {underlying}", bring, ENTERS_WITHIN_SECONDS)
+
+    def _bring(self, key: str, instrument: str, last: float) -> str:
+        wanted = Bracket(instrument, round(last * (1 - AWAY)) * 100, round(last * (1 + AWAY)) * 100)
+        return self.signals.bring(self.session, key, wanted)
 
     def second_client(self) -> KiteConnect:
         """An official client of the same user: what a person, or a second program, trades with."""
@@ -105,11 +115,17 @@ class Desk:
             self.exchange.delete(f"/sim/faults/{made['id']}")
 
 
-def next_months_future(prices: dict[str, float], underlying: str, today: datetime) -> tuple[str, float]:
-    """The name and last price of an underlying's future of the month after today's, which cannot have expired."""
-    month = (today.replace(day=1) + timedelta(days=31)).strftime("%y%b").upper()
-    name = f"NFO:{underlying}{month}FUT"
-    return name, prices[name]
+def nearest_futures(
+    prices: dict[str, float], underlying: str, today: datetime
+) -> tuple[tuple[str, float], tuple[str, float]]:
+    """Name and last price of an underlying's futures of today's month and of the month after.
+
+    A trader takes the first until it has expired, and the second from the day after.
+    """
+    following = today.replace(day=1) + timedelta(days=31)
+    names = [f"NFO:{underlying}{month:%y%b}FUT".upper() for month in (today, following)]
+    this, that = ((name, prices.get(name, prices[names[1]])) for name in names)
+    return this, that
 
 
 @contextmanager

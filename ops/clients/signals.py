@@ -21,6 +21,10 @@ _TAKEN = ("ENTERED", "KNOWN")
 class SignalDenied(ValueError):  # noqa: N818 - what happened, not an error of the program
     """A guard of the engine denied the entry; the message is the guard's."""
 
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
@@ -66,7 +70,7 @@ class Signals:
             asked = urllib.request.Request(f"{url}/v1/signals", json.dumps(body).encode(), headers, method="POST")
             answer = _answer(asked)
         if answer["verdict"] not in _TAKEN:
-            raise SignalDenied(f"{answer['code']}: {answer['detail']}")
+            raise SignalDenied(str(answer["code"]), str(answer["detail"]))
         return str(answer["verdict"])
 
 
