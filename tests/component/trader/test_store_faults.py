@@ -9,16 +9,13 @@ from sqlalchemy import create_engine, text
 
 from tests.component.trader.orders import bracket, day, place
 from tests.component.trader.tcp_proxy import Proxy
-from trader.adapters.sql.connecting import STATEMENT_SECONDS
-from trader.adapters.sql.store import COMMIT_SECONDS, SqlStore
+from trader.adapters.sql.store import SqlStore
 from trader.domain.values import AccountId, Epoch
 from trader.engine.ports import StoreAway, StoreRefused
 
 pytestmark = pytest.mark.component
 
 NONE = Epoch(0)
-LOADED = 1.0
-"""What a machine that does other things may add."""
 
 
 @pytest.fixture
@@ -48,7 +45,7 @@ async def test_a_cut_network_is_noticed_in_time_and_survived(
         began = time.monotonic()
         with pytest.raises(StoreAway):
             await far.commit(epoch, "a", 2, [day("2026-11-23")], [place(epoch)])
-        assert time.monotonic() - began < COMMIT_SECONDS + LOADED
+        assert time.monotonic() - began < 1.5
     proxy.thaw()
     await far.commit(epoch, "a", 2, [day("2026-11-23")], [place(epoch)])
 
@@ -69,7 +66,7 @@ async def test_a_frozen_client_locks_nobody_out(
     near = SqlStore(postgresql_url, account)
     began = time.monotonic()
     assert await near.take_epoch(account, "new", NONE) == epoch + 1
-    assert time.monotonic() - began < STATEMENT_SECONDS, "a lock of the old one's would have held it up for as long"
+    assert time.monotonic() - began < 0.5, "a lock of the old one's would have held it up for as long"
     proxy.thaw()
     with pytest.raises(StoreRefused, match="epoch"):
         await far.commit(epoch, "old", 1, [bracket()], [place(epoch)])
