@@ -42,8 +42,8 @@ class Check(Part):
     slo: Slo = Field(
         description=(
             "OrderAck: p95 of a placement's acknowledgement is at most 500 ms. Duplicates: no order was accepted twice. "
-            "Orphans: no exit worked for a position that is gone. KillFlatten: the trading day's slowest kill was flat "
-            "within 2 s; without a kill (a drill) on that day there is no sample."
+            "Orphans: no exit worked for a position that is gone. KillFlatten: the last trading day's slowest "
+            "kill was flat within 2 s; without a kill (a drill) since the day on which the stage began there is no sample."
         )
     )
 

@@ -160,6 +160,10 @@ class Rollout(Part):
     )
     started_at: str = Field(description="When it began.", json_schema_extra={"format": "date-time"})
     stage_since: str = Field(description="When this stage began.", json_schema_extra={"format": "date-time"})
+    stage_date: str | None = Field(
+        default=None,
+        description="The trading day on which its observation began: kills from that day on are samples of KillFlatten.",
+    )
     soak_from_seconds: int = Field(
         default=0,
         ge=0,

@@ -124,7 +124,7 @@ def test_a_halt_takes_no_new_risk_and_keeps_the_candidate_for_a_look() -> None:
     [
         ({"orders": 4, "acknowledged": 4}, "4 of 5 orders"),
         ({"orders": 0, "acknowledged": 0, "acknowledgement_p95_ms": None}, "OrderAck: 0 of 5 samples"),
-        ({}, "KillFlatten: no kill was timed on 2026-11-23"),
+        ({}, "KillFlatten: no kill was timed since 2026-11-23"),
     ],
 )
 def test_no_data_is_inconclusive_and_pauses(fields: dict[str, Any], words: str) -> None:
@@ -136,9 +136,24 @@ def test_no_data_is_inconclusive_and_pauses(fields: dict[str, Any], words: str) 
     assert where(settled(measured(seen, **(fields | {"duplicates": 1}))))[0] == "RolledBack"
 
 
-def test_a_kill_of_another_day_is_no_sample_of_today() -> None:
-    """Each trading day has its own drill."""
+def test_a_kill_of_a_day_before_the_stage_is_no_sample_of_it() -> None:
+    """Each stage has its own drill."""
     assert where(settled(drilled(measured(old_desk()), trading_date="2026-11-20")))[1] == "Inconclusive"
+
+
+def test_a_kill_of_the_day_on_which_the_stage_began_is_a_sample_of_it_for_good() -> None:
+    """A stage may last for days: what was timed under it is not lost at midnight."""
+    begun = settled(drilled(measured(old_desk(), market_seconds=60)))
+    tomorrow = heard(begun, leader_of(begun), trading_date="2026-11-24")
+    assert where(settled(measured(tomorrow)))[0] == "Complete"
+
+
+def test_a_stage_that_begins_anew_wants_a_kill_of_its_own_day() -> None:
+    """Another leader is other code on another node: yesterday's kill says nothing of it."""
+    begun = settled(drilled(measured(old_desk(), market_seconds=60)))
+    other = settled(succeeded(begun))
+    tomorrow = settled(asked(heard(other, leader_of(other), trading_date="2026-11-24"), "resume"))
+    assert "no kill was timed since 2026-11-24" in rollout(settled(measured(tomorrow)))["message"]
 
 
 def test_the_kill_sample_outlives_the_leader_that_made_it() -> None:

@@ -17,15 +17,15 @@ KILL_FLATTEN_SECONDS = 2.0
 Verdict = tuple[Outcome, str]
 
 
-def judge(step: Step, figures: Figures, kill: KillSample | None, trading_date: str) -> tuple[Analysis, ...]:
-    """Judge each check of a stage by what was measured under it."""
+def judge(step: Step, figures: Figures, kill: KillSample | None, since: str) -> tuple[Analysis, ...]:
+    """Judge each check of a stage by what was measured under it; kills count from the trading day on which it began."""
     enough = max(1, step.orders)
-    today = kill if kill is not None and kill.trading_date == trading_date else None
+    timed = kill if kill is not None and kill.trading_date >= since else None
     judges: Mapping[str, Callable[[], Verdict]] = {
         "OrderAck": lambda: _order_ack(figures, enough),
         "Duplicates": lambda: _level("orders accepted twice", figures.duplicates, figures.orders, enough),
         "Orphans": lambda: _level("exits that outlived their position", figures.orphans, figures.orders, enough),
-        "KillFlatten": lambda: _kill_flatten(today, trading_date),
+        "KillFlatten": lambda: _kill_flatten(timed, since),
     }
     verdicts = ((check, judges[check]()) for check in step.checks)
     return tuple(Analysis(slo=check, outcome=outcome, message=message) for check, (outcome, message) in verdicts)
@@ -54,9 +54,9 @@ def _level(what: str, count: int, orders: int, enough: int) -> Verdict:
     return Outcome.SUCCESS, f"0 {what} in {orders} orders"
 
 
-def _kill_flatten(kill: KillSample | None, trading_date: str) -> Verdict:
+def _kill_flatten(kill: KillSample | None, since: str) -> Verdict:
     if kill is None:
-        return Outcome.INCONCLUSIVE, f"no kill was timed on {trading_date or 'this trading day'}: run the kill drill"
+        return Outcome.INCONCLUSIVE, f"no kill was timed since {since or 'this trading day'}: run the kill drill"
     text = f"slowest of {kill.samples} flat within {kill.seconds} s, at most {KILL_FLATTEN_SECONDS:g} s"
     return (Outcome.SUCCESS if float(kill.seconds) <= KILL_FLATTEN_SECONDS else Outcome.FAILURE), text
 

@@ -165,6 +165,7 @@ def _fresh(course: Course, attempt: int) -> Course:
         phase=RolloutPhase.PROGRESSING,
         attempt=attempt,
         epoch=None,
+        stage_date=None,
         soak_from_seconds=0,
         market_seconds=0,
         orders=0,
@@ -206,9 +207,11 @@ def _observe(course: Course, step: Step, facts: Facts) -> Course:
         waits = "it waits for the next safe point" if report.waiting else "it is being applied"
         course = _changed(course, silent_since=None)
         return _changed(course, reason="Applying", message=f"stage {step.name}: {waits}") if is_progressing else course
-    analysis = judge(step, figures, facts.kill, report.trading_date)
+    since = rollout.stage_date or report.trading_date
+    analysis = judge(step, figures, facts.kill, since)
     course = _changed(
         course,
+        stage_date=since or None,
         market_seconds=figures.market_seconds,
         orders=figures.orders,
         analysis=list(analysis),
