@@ -83,13 +83,14 @@ def _fetch(client: ApiClient, namespace: str, pod: str, target: Path, *, is_prev
             _request_timeout=CALL_SECONDS,
         )
         with contextlib.closing(answer), target.open("wb") as file:
-            for part in _limited(answer):
-                file.write(part)
+            written = sum(map(file.write, _limited(answer)))
     except ApiException as failure:
         said = f"{failure.status} {_message(failure)}"
         raise LogAwayError(said, is_final=failure.status in _FOR_GOOD) from failure
     except (HTTPError, TimeoutError, ConnectionError) as failure:
         raise LogAwayError(f"the API server does not answer ({type(failure).__name__})", is_final=False) from failure
+    if not written:  # a container that was just started, or a file that was just rotated: the first line is on its way
+        raise LogAwayError("the log is empty", is_final=is_previous)
 
 
 def _limited(answer: Any) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ops.clients.kubectl import Kubectl
+from ops.clients.session import wait_for
 from ops.cluster import docker
 from tests.cluster.desks import Desk
 from tests.cluster.plugin import tsn
@@ -87,6 +88,7 @@ def assert_whole(desk: Desk, claim: str, folder: str) -> None:
 def test_a_day_is_sealed_kept_and_verified(desk: Desk, claim: str) -> None:
     """The snapshot restores, the verdict lands in the status, and the archive outlives the pod that wrote it."""
     desk.session.patch({"postClose": {"archive": {"persistentVolumeClaim": claim}, "retention": "30d"}})
+    wait_for("both traders", lambda: desk.session.condition("Ready").get("reason") == "SessionReady" or None, 120)
     first = sealed_by(desk)
     assert (first["verdict"], first["result"], first["claim"]) == ("Passed", "Archived", claim), first
     assert first["archive"] == f"{desk.session.name}/{first['date']}"

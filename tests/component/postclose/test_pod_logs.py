@@ -1,5 +1,6 @@
 """The traders' logs come from the API server, by name, and none of them keeps a day from being sealed."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,27 @@ def test_an_api_server_that_falters_is_asked_again(
     api.statuses = [500, 403, None, 429]
     assert collected(api, tmp_path)[MISSING] == ""
     assert len(api.requests) == 7
+
+
+def test_a_log_that_is_still_empty_is_asked_for_again(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trader that was started this moment writes its first line soon."""
+    monkeypatch.setattr(pod_logs, "PAUSE_SECONDS", 0.05)
+    api.logs[PAIR[1], False] = b""
+    speaks = threading.Timer(0.3, lambda: api.logs.update({(PAIR[1], False): b"waits\n"}))
+    speaks.start()
+    found = collected(api, tmp_path)
+    speaks.join()
+    assert (found["index-trader-1.log"], found[MISSING]) == ("waits\n", "")
+
+
+def test_a_log_that_stays_empty_is_noted(api: ApiServer, tmp_path: Path) -> None:
+    """An empty file would look like a trader with nothing to say."""
+    api.logs[PAIR[1], False] = b""
+    found = collected(api, tmp_path, patience=0)
+    assert found[MISSING] == "index-trader-1: the log is empty\n"
+    assert "index-trader-1.log" not in found
 
 
 def test_what_is_refused_to_the_end_is_noted_and_no_failure(
