@@ -11,8 +11,9 @@ import pytest
 from tests.component.trader.api_server import LEASE, SESSIONS, ApiServer
 from trader.adapters import kubernetes_pods
 from trader.adapters.kubernetes_lease import KubernetesLease
-from trader.adapters.kubernetes_pods import KubernetesPods, PodImage, PodsAway, peers_of
+from trader.adapters.kubernetes_pods import KubernetesPods, peers_of
 from trader.adapters.kubernetes_session import KubernetesSession, wishes
+from trader.adapters.pod_images import PodImage, PodsAway
 from trader.engine.ports import LeaseAway, LeaseConflict, LeaseMissing, LeaseWrite, Wishes
 
 pytestmark = pytest.mark.component

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trader.adapters.kubernetes_pods import PodImage, PodsAway
+from trader.adapters.pod_images import PodImage, PodsAway
 from trader.app import checks, day_checks, preflight
 from trader.app.preflight import FAILURES_THAT_COUNT, Check, Finding, Line, ListedPreflight
 from trader.app.profiles import InstrumentsAllowed

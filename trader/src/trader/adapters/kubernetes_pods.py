@@ -2,29 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from kubernetes.client import ApiClient, ApiException, CoreV1Api
 from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
+from trader.adapters.pod_images import PodImage, PodsAway
+
 ANSWER_SECONDS: Final = 2.0
 CONTAINER: Final = "trader"
 NOT_FOUND: Final = 404
-
-
-class PodsAway(Exception):  # noqa: N818 - what happened
-    """The API server did not tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class PodImage:
-    """What a pod runs."""
-
-    uid: str
-    digest: str
-    """`sha256:…`; empty while its container has not started."""
 
 
 def peers_of(pod: str, replicas: int) -> tuple[str, ...]:

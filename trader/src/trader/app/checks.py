@@ -15,7 +15,7 @@ import httpx
 from trader.adapters.desk_messages import AppriseDesk
 from trader.adapters.kite.paper import PaperBroker
 from trader.adapters.kite.rest import INDIA, KiteRest
-from trader.adapters.kubernetes_pods import PodImage, PodsAway
+from trader.adapters.pod_images import PodImage, PodsAway
 from trader.adapters.sql.migrating import newest
 from trader.adapters.sql.store import SqlStore
 from trader.app.day_checks import calendar_finding, charges_finding, freeze_finding, instruments_finding
