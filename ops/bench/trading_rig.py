@@ -5,6 +5,7 @@ is replaced; what is measured is heard from its telemetry and its gate, which it
 """
 
 import asyncio
+import contextlib
 import multiprocessing
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -238,9 +239,10 @@ def _serve(pipe: Connection, round_trip_seconds: float) -> None:
 
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             onward = await asyncio.open_connection("127.0.0.1", target.port)
-            await asyncio.gather(
-                _pump(reader, onward[1], round_trip_seconds / 2), _pump(onward[0], writer, round_trip_seconds / 2)
-            )
+            with contextlib.suppress(asyncio.CancelledError):  # the end of the run: asyncio would print it as a failure
+                await asyncio.gather(
+                    _pump(reader, onward[1], round_trip_seconds / 2), _pump(onward[0], writer, round_trip_seconds / 2)
+                )
 
         network = await asyncio.start_server(carry, "127.0.0.1", 0)
         pipe.send(f"http://127.0.0.1:{network.sockets[0].getsockname()[1]}")

@@ -18,6 +18,7 @@ from kubernetes.config import kube_config
 
 from ops.drills.processes import END_SECONDS, Program, awaited
 from ops.drills.traders import Identity, Trader
+from tests.component.faults import checkpoints
 from tests.component.faults.account import SOON
 
 _FORKS: Final = multiprocessing.get_context("forkserver")
@@ -41,6 +42,8 @@ def _become_trader(arguments: list[str], log: str, environment: Mapping[str, str
     os.environ.clear()
     os.environ.update(environment)
     kube_config.KUBE_CONFIG_DEFAULT_LOCATION = environment["KUBECONFIG"]  # the library reads it when it is loaded
+    if said := environment.get(checkpoints.VARIABLE):
+        checkpoints.stop_at(said)
     sys.argv = ["trader", *arguments]
     entry = importlib.import_module("trader.app.entry")
     entry.main()
@@ -67,7 +70,11 @@ class ForkedProgram(Program):
     def freeze(self) -> None:
         """SIGSTOP; stopped when this returns."""
         self._signal(signal.SIGSTOP)
-        awaited(lambda: self._state() == "T", END_SECONDS, "the process is stopped")
+        awaited(self.is_stopped, END_SECONDS, "the process is stopped")
+
+    def is_stopped(self) -> bool:
+        """Whether it was stopped, by whomever."""
+        return self._state() == "T"
 
     def thaw(self) -> None:
         """SIGCONT."""

@@ -159,8 +159,8 @@ class Stand(Account):
 
     # --- traders ---
 
-    def start_trader(self, number: int = 0) -> Trader:
-        """One more process of the pod with this number; it need not be ready yet."""
+    def start_trader(self, number: int = 0, environment: Mapping[str, str] | None = None) -> ForkedTrader:
+        """One more process of the pod with this number, with this in its environment, too; it need not be ready yet."""
         folder = self.folder / f"process-{len(self.traders) + 1}"
         mounts = {
             "credentials/api_token": API_TOKEN,
@@ -169,7 +169,7 @@ class Stand(Account):
         }
         self._mount(folder, mounts | self._credentials)
         who = identity(number)
-        environment = {
+        whole = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("KUBERNETES_", "TRADER_"))},
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "TRADER_CREDENTIALS": str(folder / "credentials"),
@@ -182,9 +182,11 @@ class Stand(Account):
             "POD_NAMESPACE": NAMESPACE,
             "NODE_NAME": "test",
             "NO_PROXY": "127.0.0.1",
+            **(environment or {}),
         }
-        self.traders.append(ForkedTrader(who, folder, environment, self._files))
-        return self.traders[-1]
+        made = ForkedTrader(who, folder, whole, self._files)
+        self.traders.append(made)
+        return made
 
     def _mount(self, folder: Path, files: Mapping[str, str]) -> None:
         for name, content in files.items():
