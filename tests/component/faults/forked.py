@@ -18,7 +18,7 @@ from kubernetes.config import kube_config
 
 from ops.drills.processes import END_SECONDS, Program, awaited
 from ops.drills.traders import Identity, Trader
-from tests.component.faults import checkpoints
+from tests.component.faults import checkpoints, wall_clocks
 from tests.component.faults.account import SOON
 
 _FORKS: Final = multiprocessing.get_context("forkserver")
@@ -44,6 +44,8 @@ def _become_trader(arguments: list[str], log: str, environment: Mapping[str, str
     kube_config.KUBE_CONFIG_DEFAULT_LOCATION = environment["KUBECONFIG"]  # the library reads it when it is loaded
     if said := environment.get(checkpoints.VARIABLE):
         checkpoints.stop_at(said)
+    if path := environment.get(wall_clocks.VARIABLE):
+        wall_clocks.follow(path)
     sys.argv = ["trader", *arguments]
     entry = importlib.import_module("trader.app.entry")
     entry.main()

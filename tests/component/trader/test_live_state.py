@@ -54,6 +54,32 @@ async def test_a_redis_that_hangs_costs_half_a_second_and_no_more(redis: tuple[s
     await live.close()
 
 
+async def test_pods_see_each_other_however_far_their_clocks_are_apart(
+    redis: tuple[subprocess.Popen[bytes], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two nodes, an hour apart: who spoke when is for Redis to say."""
+    here, there = RedisLiveState(redis[1], "AB1234"), RedisLiveState(redis[1], "AB1234")
+    await here.report_pod("pod-0", {"config": "a"})
+    true = time.time
+    monkeypatch.setattr(time, "time", lambda: true() + 3600)
+    found = await there.report_pod("pod-1", {"config": "b"})
+    assert {name: each.about["config"] for name, each in found.items()} == {"pod-0": "a", "pod-1": "b"}
+    assert all(0 <= each.seconds_ago < 5 for each in found.values()), found
+    for each in (here, there):
+        await each.close()
+
+
+async def test_what_a_pod_said_that_nobody_understands_is_not_heard(
+    redis: tuple[subprocess.Popen[bytes], str],
+) -> None:
+    """Another version's words, or a stranger's: the pod counts as silent."""
+    live = RedisLiveState(redis[1], "AB1234")
+    for name, words in (("old", '{"config": "a", "at": 1.5}'), ("list", "1 []"), ("noise", "xyz")):
+        await live._redis.hset("tradeops:AB1234:state:pods", name, words)
+    assert set(await live.report_pod("pod-0", {"config": "a"})) == {"pod-0"}
+    await live.close()
+
+
 async def test_sharing_goes_on_when_redis_comes_back(
     redis: tuple[subprocess.Popen[bytes], str], tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ What must last stands in the database.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.exceptions import RedisError
@@ -18,6 +19,17 @@ LIFETIME_SECONDS: Final = 5
 
 
 PODS_SECONDS: Final = 3600
+# What a pod says, with Redis's own second before it: the clocks of two nodes may be any time apart.
+_SAY: Final = "return redis.call('HSET', KEYS[1], ARGV[1], redis.call('TIME')[1] .. ' ' .. ARGV[2])"
+
+
+@dataclass(frozen=True, slots=True)
+class PodSaid:
+    """What a pod said last."""
+
+    about: Mapping[str, Any]
+    seconds_ago: float
+    """By Redis's clock."""
 
 
 class LiveStateAway(Exception):  # noqa: N818 - what happened
@@ -61,22 +73,33 @@ class RedisLiveState:
             raise LiveStateAway(f"{self._key} holds no JSON: {error}") from error
         return found if isinstance(found, dict) else None
 
-    async def report_pod(self, name: str, about: Mapping[str, Any]) -> dict[str, Any]:
-        """Say what this pod runs, and hear what each pod said last.
+    async def report_pod(self, name: str, about: Mapping[str, Any]) -> dict[str, PodSaid]:
+        """Say what this pod runs, and hear what each pod said last; one that cannot be understood said nothing.
 
         Raises:
             LiveStateAway: Redis did not answer.
         """
         try:
             async with self._redis.pipeline(transaction=False) as both:
-                both.hset(f"{self._key}:pods", name, json.dumps(about))
+                both.eval(_SAY, 1, f"{self._key}:pods", name, json.dumps(about))
                 both.expire(f"{self._key}:pods", PODS_SECONDS)
+                both.time()
                 both.hgetall(f"{self._key}:pods")
-                answers = await both.execute()
-            return {str(key, "utf-8"): json.loads(value) for key, value in answers[2].items()}
-        except (RedisError, OSError, ValueError) as error:
+                _, _, now, found = await both.execute()
+        except (RedisError, OSError) as error:
             raise LiveStateAway(str(error) or type(error).__name__) from error
+        said = ((str(key, "utf-8"), _heard(value, now[0])) for key, value in found.items())
+        return {pod: heard for pod, heard in said if heard is not None}
 
     async def close(self) -> None:
         """Let the connections go."""
         await self._redis.aclose()
+
+
+def _heard(value: bytes, now: int) -> PodSaid | None:
+    second, _, text = value.partition(b" ")
+    try:
+        about = json.loads(text)
+        return PodSaid(about, float(now - int(second))) if isinstance(about, dict) else None
+    except ValueError:
+        return None

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from importlib.resources import files
@@ -171,7 +170,7 @@ async def notifications_finding(folder: Path) -> Finding:
 
 def _pods(sharing: Sharing, settings: Settings) -> Finding:
     mine = sharing.mine() or (settings.session.config.hash, code_digest())
-    others = {name: each for name, each in sharing.pods(time.time()).items() if name != settings.pod.name}
+    others = {name: each for name, each in sharing.pods().items() if name != settings.pod.name}
     wrong = [
         f"{name} runs configuration {found[0][:10]} and code {found[1]}"
         for name, found in others.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from trader.adapters.redis_live_state import LiveStateAway, RedisLiveState
+from trader.adapters.redis_live_state import LiveStateAway, PodSaid, RedisLiveState
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class Sharing:
     ) -> None:
         """`seen` is told each picture that a standby reads; `about` tells pod, configuration to lead with, code."""
         self._about = about
-        self._pods: dict[str, Any] = {}
+        self._pods: dict[str, PodSaid] = {}
         self._answered_at: float | None = None
         self.leader_state: dict[str, Any] | None = None
         self._url_file = url_file
@@ -50,12 +50,13 @@ class Sharing:
         """Configuration and code of this pod, as it tells them; None when it tells nothing."""
         return self._about()[1:] if self._about is not None else None
 
-    def pods(self, now: float) -> dict[str, tuple[str, str]]:
+    def pods(self) -> dict[str, tuple[str, str]]:
         """Configuration and code of each pod that spoke lately, by its name."""
+        since = self.answered_ago() or 0.0
         return {
-            name: (str(each.get("config")), str(each.get("code")))
+            name: (str(each.about.get("config")), str(each.about.get("code")))
             for name, each in self._pods.items()
-            if isinstance(each, dict) and now - float(each.get("at", 0)) < POD_SECONDS
+            if each.seconds_ago + since < POD_SECONDS
         }
 
     async def run(self, is_leader: Callable[[], bool], state: Callable[[], dict[str, Any]]) -> None:
@@ -80,7 +81,7 @@ class Sharing:
         try:
             if self._about is not None:
                 name, config, code = self._about()
-                self._pods = await live.report_pod(name, {"config": config, "code": code, "at": time.time()})
+                self._pods = await live.report_pod(name, {"config": config, "code": code})
             if is_leader():
                 self.leader_state = None
                 await live.publish(state())
