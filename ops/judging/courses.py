@@ -3,7 +3,7 @@
 `history.changes` counts legs; this counts sides, so that a reversal and its correction are told apart.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,9 +81,11 @@ class Moment:
 class Courses:
     """Intent -> its moments, oldest first; grows with each entry of the log, so that a watcher need not read it twice."""
 
-    def __init__(self, *, counts_outside: bool = False) -> None:
+    def __init__(self, *, counts_outside: bool = False, most: Mapping[str, int] | None = None) -> None:
+        """`most`: intent -> what trades by hand closed of it at most; None for as much as they can."""
         self.of: dict[str, list[Moment]] = {}
         self._counts_outside = counts_outside
+        self._most = None if most is None else dict(most)
         self._orders: dict[str, Working] = {}
         self._instruments: dict[str, str] = {}
         self._outside: dict[str, int] = {}
@@ -114,7 +116,7 @@ class Courses:
         change(moment, order, entry)
         course.append(moment)
         if self._outside and kind == "trade":
-            _close(course, self._outside, entry)
+            self._close(order.parts.intent, entry)
 
     def before_more_trades_by_hand(self) -> "Courses":
         """A copy that counts none of those to come."""
@@ -126,16 +128,29 @@ class Courses:
         """Somebody else traded in the account: what closes a position of ours closes it, now or as soon as there is one."""
         key, outside = entry["instrument"], self._outside
         outside[key] = outside.get(key, 0) + int(entry["quantity"]) * (1 if entry["transaction_type"] == "BUY" else -1)
-        for intent, course in self.of.items():
+        for intent in self.of:
             if self._instruments[intent] == key:
-                _close(course, outside, entry)
+                self._close(intent, entry)
+
+    def _close(self, intent: str, entry: Mapping[str, Any]) -> None:
+        course, left = self.of[intent], self._outside.get(entry["instrument"], 0)
+        last = course[-1]
+        most = abs(last.net) if self._most is None else min(abs(last.net), self._most.get(intent, 0))
+        if last.net * left < 0 and most:
+            part = min(abs(left), most)
+            if self._most is not None:
+                self._most[intent] -= part
+            signed = part if left > 0 else -part
+            self._outside[entry["instrument"]] = left - signed
+            course.append(Moment(entry["machine_time_ns"], last.net + signed, last.side, dict(last.working)))
 
 
 class Views:
     """The courses, in each view of what trades by hand did.
 
     Whether one closed our position or opened another is a matter of view where it crosses an order of ours: none of them closed,
-    or the first did, or the first two, and so on, and those after it are the human's own. Judges take the mildest view.
+    or the first did, or the first two, and so on, and those after it are the human's own. Or they closed just what our own
+    orders leave over in the end (`left_over`). Judges take the mildest view.
     """
 
     def __init__(self) -> None:
@@ -152,18 +167,26 @@ class Views:
 
 def views(entries: Entries) -> list[dict[str, list[Moment]]]:
     """Intent -> its moments, in each view: without trades by hand there is one."""
-    found = Views()
+    found, entries = Views(), tuple(entries)
     for entry in entries:
         found.add(entry)
-    return [each.of for each in found.all]
+    all_of = [each.of for each in found.all]
+    return [*all_of, left_over(entries, all_of[0])] if len(all_of) > 1 else all_of
 
 
-def _close(course: list[Moment], outside: dict[str, int], entry: Mapping[str, Any]) -> None:
-    last, left = course[-1], outside.get(entry["instrument"], 0)
-    if last.net * left < 0:
-        part = min(abs(left), abs(last.net)) * (1 if left > 0 else -1)
-        outside[entry["instrument"]] = left - part
-        course.append(Moment(entry["machine_time_ns"], last.net + part, last.side, dict(last.working)))
+def left_over(entries: Entries, none_closed: Mapping[str, Sequence[Moment]]) -> dict[str, list[Moment]]:
+    """The view in which trades by hand closed just what our orders neither closed nor protect in the end.
+
+    He sells what we hold, and our target sells a part of it once more before anybody sees it; or he sells all of it, and buys a
+    little for himself: whose the rest is, no log says. What he could not have closed is naked here, too.
+    """
+    last = {intent: course[-1] for intent, course in none_closed.items()}
+    courses = Courses(
+        counts_outside=True, most={intent: max(0, abs(each.net) - each.cover) for intent, each in last.items()}
+    )
+    for entry in entries:
+        courses.add(entry)
+    return courses.of
 
 
 def _next(course: list[Moment], order: Working, at_ns: int) -> Moment:

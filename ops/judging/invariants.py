@@ -219,8 +219,13 @@ def _has_ended(entry: Mapping[str, Any]) -> bool:
     return entry["kind"] == "order_cancelled" or (entry["kind"] == "order_update" and entry["status"] in TERMINAL)
 
 
-def doubled_legs(entries: Entries) -> list[str]:
-    """No process sends a stop or target while an earlier one of the same leg works that it was told to be accepted."""
+def doubled_legs(entries: Entries, hidden: Iterable[str] = ()) -> list[str]:
+    """No process sends a stop or target while an earlier one of the same leg works that it was told to be accepted.
+
+    `hidden`: tags of orders that came to the exchange long after the broker had accepted them. Whoever was told rightly doubted
+    them meanwhile: they count as told when somebody wrote down that they work.
+    """
+    late, sender = set(hidden), dict[str, str]()
     told: dict[tuple[str, str], int] = {}
     working: set[str] = set()
     tags: dict[str, str] = {}
@@ -233,8 +238,12 @@ def doubled_legs(entries: Entries) -> list[str]:
         elif _has_ended(entry) and str(entry["order_id"]) in tags:
             working.discard(tags[str(entry["order_id"])])
         elif kind == "replied" and entry["operation"] == "place" and entry["outcome"] == "accepted":
-            told[entry["process"], entry["tag"]] = entry["machine_time_ns"]
+            if entry["tag"] not in late:
+                told[entry["process"], entry["tag"]] = entry["machine_time_ns"]
+        elif kind == "order_state" and entry["tag"] in late and entry["status"] == "WORKING" and entry["tag"] in sender:
+            told.setdefault((sender[entry["tag"]], entry["tag"]), entry["machine_time_ns"])
         elif kind == "sent" and entry["operation"] == "place":
+            sender[entry["tag"]] = entry["process"]
             found += _rivals(entry, told, working)
     return found
 

@@ -43,12 +43,14 @@ def late_flats(entries: Entries, asked_ns: int, until_ns: int) -> list[str]:
 
 
 def no_leader(entries: Entries) -> list[str]:
-    """L3: somebody leads."""
+    """L3: somebody leads, and nobody is without a leader for longer."""
     healed, checks = _checks(entries)
-    led = next((each for each in checks if each["leader"]), None)
-    last = checks[-1]["machine_time_ns"] if checks else healed
-    late = ((led["machine_time_ns"] if led else last) - healed) / SECOND_NS
-    return [f"nobody led {late:.1f} s after the healing"] if late > LEADER_SECONDS or (checks and led is None) else []
+    since: int | None = healed
+    for each in checks:
+        since = None if each["leader"] else each["machine_time_ns"] if since is None else since
+        if since is not None and each["machine_time_ns"] - since > LEADER_SECONDS * SECOND_NS:
+            return [f"nobody led for {(each['machine_time_ns'] - since) / SECOND_NS:.1f} s after the healing"]
+    return ["nobody led after the healing"] if checks and not any(each["leader"] for each in checks) else []
 
 
 def unresolved(entries: Entries) -> list[str]:
@@ -77,17 +79,14 @@ def _checks(entries: Entries) -> tuple[int, list[Mapping[str, Any]]]:
 
 
 def _still(entries: Entries, what: str, seconds: float, words: str) -> list[str]:
-    """What was to be seen without interruption for longer than this, counted from when a leader was there."""
+    """What was to be seen without interruption for longer than this while somebody led: without a leader nothing is sent."""
     _, checks = _checks(entries)
-    led = next((each["machine_time_ns"] for each in checks if each["leader"]), None)
-    if led is None:
-        return []
     since: int | None = None
     for each in checks:
-        if not each[what]:
+        if not each[what] or not each["leader"]:
             since = None
             continue
-        since = max(led, each["machine_time_ns"]) if since is None else since
+        since = each["machine_time_ns"] if since is None else since
         if each["machine_time_ns"] - since > seconds * SECOND_NS:
             return [f"{words} for more than {seconds:g} s after a leader was there: {', '.join(each[what])}"]
     return []

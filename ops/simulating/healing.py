@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from ops.judging.courses import Moment, Views
+from ops.judging.courses import Moment, Views, left_over
 from ops.judging.liveness import ABSENT_SECONDS, LEADER_SECONDS, SETTLED_SECONDS
 from ops.simulating.exchange import RECEIVED, BookOrder
 from ops.simulating.happening import kill
@@ -87,7 +87,11 @@ class Watch:
             self._views.add(entry)
         self._entries_read = len(self._world.history)
         every = self._views.all
-        return {intent: min((_sums(each.of[intent][-1]) for each in every), key=_badness) for intent in every[0].of}
+        found = {intent: min((_sums(each.of[intent][-1]) for each in every), key=_badness) for intent in every[0].of}
+        if len(every) > 1 and any(map(_badness, found.values())):
+            courses = left_over(self._world.history, every[0].of)
+            found = {intent: min(sums, _sums(courses[intent][-1]), key=_badness) for intent, sums in found.items()}
+        return found
 
     def _by_the_orders(self) -> dict[str, Sums]:
         orders = self._world.exchange.orders

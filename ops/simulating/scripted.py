@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 
 from trader.domain.prices import beyond, round_down
-from trader.domain.strategies import Intent, Memory, StrategyView
+from trader.domain.strategies import Intent, Memory, Strategy, StrategyView
 from trader.domain.values import SECOND, InstrumentKey, Paise, Side, SignalKey
 
 WINDOW = 2 * SECOND
@@ -35,7 +35,6 @@ class Scripted:
 
     signals: Mapping[InstrumentKey, tuple[PlannedSignal, ...]]
     """Of each instrument, in the order of their times."""
-    proposed: Callable[[int], None] = field(compare=False)
     name: str = "scripted"
     entry_timeout: int = 15 * SECOND
 
@@ -49,7 +48,6 @@ class Scripted:
         found = [each for each in standing if each.number not in done]
         if not found:
             return memory, ()
-        self.proposed(len(found))
         intents = tuple(self._intent(view, each) for each in found)
         return (*done, *(each.number for each in found)), intents
 
@@ -68,3 +66,20 @@ class Scripted:
             stop_price=Paise(entry - side.sign * distance),
             target_price=Paise(entry + side.sign * reward),
         )
+
+
+class Counted:
+    """Another strategy, and how many intents it proposes."""
+
+    def __init__(self, strategy: Strategy, proposed: Callable[[int], None]) -> None:
+        self.name = strategy.name
+        self.entry_timeout = strategy.entry_timeout
+        self._decide = strategy.decide
+        self._proposed = proposed
+
+    def decide(self, view: StrategyView, memory: Memory | None) -> tuple[Memory | None, tuple[Intent, ...]]:
+        """What the other one decides."""
+        remembered, intents = self._decide(view, memory)
+        if intents:
+            self._proposed(len(intents))
+        return remembered, intents

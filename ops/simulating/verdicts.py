@@ -44,7 +44,7 @@ def judge(world: World, killed_at: int | None) -> dict[str, list[str]]:
         "I13 no blind entry": invariants.blind_entries(history),
         "I14 no crowd": invariants.crowds(history),
         "I15 one answer an intent": invariants.unanswered_intents(history),
-        "rule 3 no leg twice": invariants.doubled_legs(history),
+        "rule 3 no leg twice": invariants.doubled_legs(history, stuck),
         "rule 5 flat is flat": invariants.false_flats(history, frozen),
         "rule 7 older entries go": invariants.kept_entries(history, now, answerable),
         "L2 doubt ends": liveness.unresolved(history),

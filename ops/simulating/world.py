@@ -12,7 +12,7 @@ from ops.simulating.happening import happen
 from ops.simulating.lease import ApiServer
 from ops.simulating.process import MORNING, Process
 from ops.simulating.schedules import Schedule
-from ops.simulating.scripted import Scripted
+from ops.simulating.scripted import Counted, Scripted
 from ops.simulating.store import Database
 from ops.simulating.troubles import CALL_KINDS, Trouble
 from ops.simulating.virtual import SECOND, Scheduler
@@ -149,8 +149,8 @@ class World:
 
         keys = dict.fromkeys(each.instrument for each in self.schedule.signals)
         signals = {key: tuple(each for each in self.schedule.signals if each.instrument == key) for key in keys}
-        scripted = Scripted(signals, proposed)
-        return (scripted, OpeningRangeBreakout()) if self.schedule.has_breakout else (scripted,)
+        chosen = (Scripted(signals), OpeningRangeBreakout()) if self.schedule.has_breakout else (Scripted(signals),)
+        return tuple(Counted(each, proposed) for each in chosen)
 
     # --- pods ---
 

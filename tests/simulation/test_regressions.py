@@ -79,3 +79,28 @@ def test_what_a_human_sells_beside_our_own_leg_is_his_and_the_desk_is_told(jump:
 
     assert result.violations == {}
     assert result.reached["foreign_position_seen"] == 1
+
+
+@pytest.mark.parametrize("seed", [1_125_461, 1_136_775, 1_139_661, 1_148_770, 1_186_089])
+def test_what_nobody_can_tell_apart_is_not_held_against_us(seed: int) -> None:
+    """He closes ours while a leg of ours fills, or buys a little back for himself, all before anybody looks."""
+    assert run(make("short", seed)).violations == {}
+
+
+def test_nothing_settles_while_nobody_leads() -> None:
+    """A Lease that was revoked runs out first: the target fills meanwhile, and its stop goes as soon as somebody leads."""
+    assert run(make("short", 1_139_696)).violations == {}
+
+
+def test_a_stop_that_is_heard_of_while_the_next_one_is_made_durable_stays_the_only_one() -> None:
+    """The process was stopped, judged its doubt before it heard the answer that waited, and the database was away, once."""
+    result = run(make("short", 1_156_286))
+
+    assert result.violations == {}
+    stops = [each["tag"] for each in result.history if each["kind"] == "order_accepted" and each["order_type"] == "SL"]
+    assert len(stops) == 1
+
+
+def test_a_stop_that_is_hidden_for_longer_than_its_doubt_is_followed_by_another() -> None:
+    """Acknowledged, shown by no book, and there again in the moment in which the next one leaves: one of them goes."""
+    assert run(make("short", 1_064_948)).violations == {}

@@ -178,6 +178,10 @@ def test_a_leg_is_not_doubled_by_a_process_that_knows_better() -> None:
     assert invariants.doubled_legs([*LONG, replied, {**second, "process": "b"}]) == []
     assert invariants.doubled_legs([*LONG, second]) == []
     assert invariants.doubled_legs([*LONG, replied, update(1.9, "2", STOP, "REJECTED"), second]) == []
+    seen = entry(1.5, "order_state", tag=STOP, status="WORKING")
+    first = [sent(0.9, STOP), *LONG, replied]
+    assert invariants.doubled_legs([*first, second], hidden=[STOP]) == []
+    assert len(invariants.doubled_legs([*first, seen, second], hidden=[STOP])) == 1
 
 
 def test_flat_is_not_declared_while_anything_is_held_at_work_or_on_its_way() -> None:
@@ -218,7 +222,7 @@ def test_a_trade_by_hand_closes_what_we_hold_where_people_count() -> None:
     hand = {**entry(5, "trade"), "order_id": "77", "tag": None, "quantity": 65}
     history = [*LONG, sell(hand)]
     nets = [[course[-1].net for course in view.values()] for view in views(history)]
-    assert nets == [[65], [0]]
+    assert nets == [[65], [0], [65]]
 
 
 def test_a_trade_by_hand_that_crosses_an_order_of_ours_is_not_held_against_us() -> None:
@@ -230,9 +234,23 @@ def test_a_trade_by_hand_that_crosses_an_order_of_ours_is_not_held_against_us() 
     over = [target, entry(8, "order_cancelled", order_id="2")]
 
     nets = [[course[-1].net for course in view.values()] for view in views([*at_work, first, second, *over])]
-    assert nets == [[30], [0], [-30]]
+    assert nets == [[30], [0], [-30], [0]]
     assert invariants.lasting([*at_work, first, second, *over], "is_naked", 60 * SECOND_NS) == []
     assert invariants.lasting([*at_work, *over], "is_naked", 60 * SECOND_NS) != []
+
+
+def test_what_he_bought_back_for_himself_is_ours_again_where_we_protect_it() -> None:
+    """He sold all that we hold and bought 25 before anybody looked: a stop for 25 is as right as none. More, and it is naked."""
+    sold = sell({**entry(5, "trade"), "order_id": "77", "tag": None, "quantity": 65})
+    back = bought({**entry(6, "trade"), "order_id": "78", "tag": None, "quantity": 25})
+    reduced = entry(7, "order_modified", order_id="2", quantity=25, filled_quantity=0)
+
+    nets = [[course[-1].net for course in view.values()] for view in views([*LONG, sold, back, reduced])]
+    assert nets == [[65], [0], [0], [25]]
+    assert invariants.lasting([*LONG, sold, back, reduced], "is_naked", 60 * SECOND_NS) == []
+    assert invariants.lasting([*LONG, sold, back, reduced], "is_orphaned", 60 * SECOND_NS) == []
+    few = {**sold, "quantity": 30}
+    assert invariants.lasting([*LONG, few, reduced], "is_naked", 60 * SECOND_NS) != []
 
 
 def test_the_clean_bracket_of_the_older_judges_is_clean_here_too() -> None:

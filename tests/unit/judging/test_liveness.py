@@ -48,12 +48,16 @@ def test_l3_somebody_leads() -> None:
     assert liveness.no_leader(looks(range(1, 5))) == []
     assert len(liveness.no_leader(looks(range(1, 30), leader=""))) == 1
     assert len(liveness.no_leader([*looks(range(1, 25), leader=""), *looks(range(25, 30))])) == 1
+    lost = looks(range(3, 30), leader="")[1:]
+    assert len(liveness.no_leader([*looks(range(1, 3)), *lost])) == 1
+    assert liveness.no_leader([*looks(range(1, 3)), *lost[:16], *looks(range(19, 22))[1:]]) == []
 
 
 def test_l4_everything_settles() -> None:
     """Orphans, naked positions, books that differ; other people's trades have the time of two idle looks."""
     for what in ("orphans", "naked", "differences"):
         assert len(liveness.unsettled(looks(range(1, 13), **{what: ["x"]}))) == 1
+    assert liveness.unsettled(looks(range(1, 13), leader="", naked=["x"])) == [], "nobody may send anything"
     assert liveness.unsettled(looks(range(1, 20), foreign=["x"])) == []
     assert len(liveness.unsettled(looks(range(1, 30), foreign=["x"]))) == 1
 

@@ -1,17 +1,18 @@
-"""The pure core as the engine calls it: four functions and a number, so that tests may put a small core in its place."""
+"""The pure core as the engine calls it: a few functions, so that tests may put a small core in its place."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from trader.domain.effects import Effect
+from trader.domain.effects import Effect, PlaceOrder
 from trader.domain.engine import apply, step
 from trader.domain.events import Event
 from trader.domain.quiescence import is_quiescent
 from trader.domain.records import Record
 from trader.domain.state import EngineSettings as DomainSettings
 from trader.domain.state import EngineState, initial_state
+from trader.domain.superseding import is_superseded
 from trader.domain.views import StateView, news, view
 
 State = TypeVar("State")
@@ -32,6 +33,8 @@ class Domain(Generic[State]):
     is_quiescent: Callable[[State], bool]
     """Whether time alone brings nothing that cannot wait for half a second."""
     risk_generation: Callable[[State], int]
+    is_superseded: Callable[[State, PlaceOrder], bool]
+    """Whether this order, decided a moment ago and durable now, must not leave any more; called right before it would."""
 
 
 def trading_domain(settings: DomainSettings) -> Domain[EngineState]:
@@ -44,4 +47,5 @@ def trading_domain(settings: DomainSettings) -> Domain[EngineState]:
         news=news,
         is_quiescent=is_quiescent,
         risk_generation=attrgetter("control.risk_generation"),
+        is_superseded=is_superseded,
     )

@@ -36,6 +36,7 @@ from trader.domain.events import (
     KillEngaged,
     KillReleased,
     OrderUpdated,
+    PlaceRefused,
     PreflightJudged,
     SignalReceived,
     StandingChanged,
@@ -263,7 +264,17 @@ class Leadership(Generic[State]):
                 assert_never(effect)
 
     def _perform(self, orders: Sequence[Order], epoch_checked_at: MachineTime | None) -> None:
-        self._sender.send(self._tasks, self._term.epoch, orders, epoch_checked_at)
+        wanted = [each for each in orders if not self._withdraws(each)]
+        self._sender.send(self._tasks, self._term.epoch, wanted, epoch_checked_at)
+
+    def _withdraws(self, order: Order) -> bool:
+        """Keep an order back that was overtaken while it was made durable: to the domain it never left."""
+        if not isinstance(order, PlaceOrder) or not self._domain.is_superseded(self._state, order):
+            return False
+        why = "another order of this leg is known to work by now"
+        self.post(PlaceRefused(*self._now(), order.tag, why, by_gate=True, kind="superseded"))
+        self._mark(order.tag, "answered")
+        return True
 
     # --- its companions ---
 
