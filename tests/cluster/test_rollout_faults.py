@@ -174,6 +174,7 @@ def test_a_build_that_fails_its_drill_never_trades(broken: Rollouts) -> None:
     assert broken.session.condition("GatesPassed")["status"] == "False"
     closed = wait_for("the gate", lambda: gate(broken, "NotPassed"), DRILL_SECONDS)
     assert "FREEZE_BAND denies the entry" in closed["message"]
+    assert broken.status()["drills"][0]["reason"] in closed["message"]
     assert broken.session.condition("LiveAllowed")["reason"] == "GatesNotPassed"
     assert wait_for("a leader on paper", lambda: broken.session.leads(states=("PAPER",)), 60)
     assert "DrillFailed" in broken.reasons()
