@@ -18,9 +18,13 @@ Verdict = tuple[Outcome, str]
 
 
 def judge(step: Step, figures: Figures, kill: KillSample | None, since: str) -> tuple[Analysis, ...]:
-    """Judge each check of a stage by what was measured under it; kills count from the trading day on which it began."""
+    """Judge each check of a stage by what was measured under it.
+
+    A kill counts from the trading day on which the stage's observation began. As long as no day is known to have begun
+    (`since` is empty), none does: a kill that is remembered was then timed under what went before.
+    """
     enough = max(1, step.orders)
-    timed = kill if kill is not None and kill.trading_date >= since else None
+    timed = kill if kill is not None and since and kill.trading_date >= since else None
     judges: Mapping[str, Callable[[], Verdict]] = {
         "OrderAck": lambda: _order_ack(figures, enough),
         "Duplicates": lambda: _level("orders accepted twice", figures.duplicates, figures.orders, enough),
