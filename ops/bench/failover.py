@@ -87,7 +87,7 @@ class Way:
 def _once(session: Session, break_it: Callable[[Session, Leadership], Way]) -> HandOver:
     # The status of a pod that was cut off is old: each trader is asked itself, or a standby that is still starting is measured.
     wait_for("two warm traders", lambda: session.warm_traders() == 2 or None, 180)
-    old = wait_for("a LIVE leader", session.leads, 120)
+    old = session.wait_for_leader("a LIVE leader", 120)
     lease = session.lease()["metadata"]["name"]
     configure: Any = config.load_kube_config
     configure(str(session.kubectl.kubeconfig))

@@ -93,6 +93,26 @@ class Session:
         found = self.leadership()
         return found if found and found.epoch > above_epoch and found.trading_state in states else None
 
+    def wait_for_leader(
+        self, what: str, seconds: float, above_epoch: int = 0, states: tuple[str, ...] = ("LIVE",)
+    ) -> Leadership:
+        """Wait for a leader of a higher epoch than this, in one of these states.
+
+        Raises:
+            Waited: there is none in time; the message says who leads instead, in which state, and which kill stands.
+        """
+
+        def look() -> Leadership:
+            found = self.leadership()
+            if found is None:
+                raise ValueError("nobody leads")
+            if found.epoch > above_epoch and found.trading_state in states:
+                return found
+            told = f"{found.pod} leads with epoch {found.epoch}, {found.trading_state}"
+            raise ValueError(f"{told}: {self.status().get('kill')}" if found.trading_state == "HALTED" else told)
+
+        return wait_for(what, look, seconds)
+
     def state(self, pod: str) -> dict[str, Any]:
         """`/v1/state` of one pod, asked as the traders' own ServiceAccount.
 
@@ -156,11 +176,11 @@ class Session:
         Raises:
             Waited: nobody leads, or the leader is not LIVE, in time.
         """
-        leader = wait_for(f"a leader of {self.name}", lambda: self.leads(states=("LIVE", "HALTED")), seconds)
+        leader = self.wait_for_leader(f"a leader of {self.name}", seconds, states=("LIVE", "HALTED"))
         if leader.trading_state == "HALTED":
             kill = wait_for("the kill in the session's status", lambda: self.status().get("kill"), 30)
             self.patch({"killSwitch": {"engaged": False, "reason": "", "release": kill["id"]}})
-        leader = wait_for(f"a LIVE leader of {self.name}", self.leads, 60)
+        leader = self.wait_for_leader(f"a LIVE leader of {self.name}", 60)
         if self.resource()["spec"].get("killSwitch", {}).get("release"):
             self.patch({"killSwitch": {"release": ""}})  # beside it, no further kill is accepted
         return leader

@@ -54,15 +54,16 @@ def hand_over(story: Story, session: Session, leader: Leadership, exchange: Exch
     """The leader's pod is deleted; the standby takes the Lease."""
     begin = time.monotonic()
     session.kubectl.run("delete", "pod", leader.pod, "--wait=false")
-    successor = wait_for(
+    successor = session.wait_for_leader(
         "a successor with a higher epoch",
-        lambda: session.leads(leader.epoch, states=("RECOVERING", "LIVE", "REDUCING")),
         LEASE_SECONDS + 30,
+        leader.epoch,
+        states=("RECOVERING", "LIVE", "REDUCING"),
     )
     story.within(
         f"{successor.pod} holds the Lease with epoch {successor.epoch}", time.monotonic() - begin, HAND_OVER_LIMIT
     )
-    wait_for("the successor to be LIVE", lambda: session.leads(leader.epoch), 60)
+    session.wait_for_leader("the successor to be LIVE", 60, leader.epoch)
     story.tell(f"reconciled twice with the broker's book and LIVE after {time.monotonic() - begin:.2f} s")
     with story.step("the successor trades"):
         wait_for("an order of the new epoch", lambda: _orders_of(exchange, successor.epoch), 180)
@@ -95,7 +96,7 @@ def judge_log(story: Story, exchange: Exchange, first_epoch: int) -> None:
 
 def kill(story: Story, session: Session, exchange: Exchange) -> None:
     """The kill switch, through the resource; flat by the exchange's log."""
-    leader = wait_for("a leader", session.leads, 60)
+    leader = session.wait_for_leader("a leader", 60)
     with story.step("wait for an open position, so that there is something to cut"):
         wait_for("an open position", lambda: _protected(session, leader.pod), 180)
     asked_ns = time.time_ns()
@@ -103,7 +104,7 @@ def kill(story: Story, session: Session, exchange: Exchange) -> None:
     flat_ns = wait_for("the account to be flat", lambda: flat_since(_log(exchange), asked_ns), 30)
     story.within("flat by the exchange's log after the kill was asked for", (flat_ns - asked_ns) / 1e9, KILL_LIMIT)
     with story.step("the session is HALTED and says so"):
-        wait_for("HALTED in status", lambda: session.leads(states=("HALTED",)), 15)
+        session.wait_for_leader("HALTED in status", 15, states=("HALTED",))
         standing = wait_for("the kill in status, flat", lambda: _flat_kill(session), 30)
     story.tell(
         f"kill {standing['id']}: {standing['reason']} ({standing.get('by', '')}), flat at {standing.get('flatAt')}"

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from ops.clients.kubectl import ROOT
-from ops.clients.session import Leadership, wait_for
+from ops.clients.session import wait_for
 from ops.demo.story import Story
 from ops.judging.checkers import Interval, flat_since, judge, longest_unprotected_seconds
 from ops.judging.history import changes, of_account, ours
@@ -173,24 +173,21 @@ class Week:
 
     def restart_leader(self) -> None:
         """kill -9 of the leader's process with whatever it holds; the standby goes on."""
-        leader = wait_for("a leader", lambda: self.session.leads(states=TRADING), 60)
+        leader = self.session.wait_for_leader("a leader", 60, states=TRADING)
         begin = time.time_ns()
         pod = f"pod/{leader.pod}"
         # The engine's own process, beside its supervisor: it holds the Lease.
         self.stage.kubectl.run("exec", pod, "--", "python", "-c", _KILL_ENGINE)
-        successor = wait_for("a leader with a higher epoch", lambda: self._leads_above(leader), 60)
+        successor = self.session.wait_for_leader("a leader with a higher epoch", 60, leader.epoch, LEADING)
         self._leaderless.append(Interval(begin, time.time_ns()))
         self.story.within(
             f"kill -9 of {leader.pod}; {successor.pod} leads with epoch {successor.epoch}",
             (time.time_ns() - begin) / 1e9,
             HAND_OVER_LIMIT,
         )
-        again = wait_for("a leader that trades again", lambda: self.session.leads(leader.epoch, TRADING), 90)
+        again = self.session.wait_for_leader("a leader that trades again", 90, leader.epoch, TRADING)
         took = (time.time_ns() - begin) / 1e9
         self.story.tell(f"a warm restart: the broker's book reconciled twice, {again.trading_state} after {took:.2f} s")
-
-    def _leads_above(self, leader: Leadership) -> Leadership | None:
-        return self.session.leads(leader.epoch, LEADING)
 
     def kill(self, reason: str, by: dt.time) -> None:
         """The kill switch with a position open; flat by the exchange's log, halted, released by id."""
@@ -203,12 +200,12 @@ class Week:
         self.session.patch({"killSwitch": {"engaged": True, "reason": reason, "release": ""}})
         flat = wait_for("a flat account", lambda: flat_since(self.log(), asked), 30)
         self.story.within("flat by the exchange's log after the kill was asked for", (flat - asked) / 1e9, KILL_LIMIT)
-        wait_for("HALTED", lambda: self.session.leads(states=("HALTED",)), 30)
+        self.session.wait_for_leader("HALTED", 30, states=("HALTED",))
         standing = wait_for("the kill in status", self._flat_kill, 30)
         self.story.tell(f"kill {standing['id']}: {standing['reason']}, flat at {standing['flatAt']}")
         with self.story.step("released by its id; it may trade again"):
             self.session.patch({"killSwitch": {"engaged": False, "reason": "", "release": standing["id"]}})
-            wait_for("LIVE", lambda: self.session.leads(states=TRADING), 90)
+            self.session.wait_for_leader("LIVE", 90, states=TRADING)
         self.session.patch({"killSwitch": {"release": ""}})
 
     def _holds(self) -> bool:
@@ -224,7 +221,7 @@ class Week:
         row = self.rows[-1]
         with self.story.step("square-off and close"):
             self.clock.walk(at(row.date, CLOSES) + dt.timedelta(minutes=10), speed=DUSK)
-            wait_for("CLOSED", lambda: self.session.leads(states=("CLOSED",)), 60)
+            self.session.wait_for_leader("CLOSED", 60, states=("CLOSED",))
         with self.story.step("post-close: the day is sealed, its snapshot restored and compared"):
             sealed = wait_for("the day's post-close", self._sealed, POST_CLOSE_SECONDS)
         row.post_close, row.archive = sealed["result"], str(sealed.get("archive") or "")

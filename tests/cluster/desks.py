@@ -24,14 +24,15 @@ class Desk:
 
     def leader(self, above_epoch: int = 0, seconds: float = 120) -> Leadership:
         """Wait for a leader that is LIVE, of a higher epoch than this."""
-        return wait_for(f"a LIVE leader above epoch {above_epoch}", lambda: self.session.leads(above_epoch), seconds)
+        return self.session.wait_for_leader(f"a LIVE leader above epoch {above_epoch}", seconds, above_epoch)
 
     def successor(self, above_epoch: int, seconds: float) -> tuple[Leadership, int]:
         """Wait for the next epoch's leader, whatever it may do yet; and when it was first seen (Unix ns)."""
-        found = wait_for(
+        found = self.session.wait_for_leader(
             f"a leader above epoch {above_epoch}",
-            lambda: self.session.leads(above_epoch, states=("PAPER", "RECOVERING", "LIVE", "REDUCING", "HALTED")),
             seconds,
+            above_epoch,
+            states=("PAPER", "RECOVERING", "LIVE", "REDUCING", "HALTED"),
         )
         return found, time.time_ns()
 

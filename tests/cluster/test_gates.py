@@ -76,7 +76,7 @@ def test_new_risk_waits_for_a_drill_that_runs_in_the_cluster(stand: Kubectl, exc
         assert drill["verdict"] == "Error"
         assert drill["reason"] in broken["message"]
         assert "runs" not in desk.session.status(), "what is empty is absent"
-        wait_for("a leader in PAPER", lambda: desk.session.leads(states=("PAPER",)), 60)
+        desk.session.wait_for_leader("a leader in PAPER", 60, states=("PAPER",))
         assert desk.session.condition("LiveAllowed")["status"] == "False"
 
         tsn(stand, "drill", desk.session.name)

@@ -120,7 +120,7 @@ def test_a_first_canary_that_loses_its_leader_takes_no_new_risk(beginners: Rollo
     kill_trader(beginners.session, old.pod)
     beginners.wait_for_rollout("Paused", "LeaderChanged")
     assert beginners.session.condition("LiveAllowed")["reason"] == "NoStableConfiguration"
-    wait_for("PAPER", lambda: beginners.session.leads(old.epoch, states=("PAPER",)), 120)
+    beginners.session.wait_for_leader("PAPER", 120, old.epoch, states=("PAPER",))
     beginners.ask(Verb.RESUME)
     beginners.leader(old.epoch)
     beginners.judge()

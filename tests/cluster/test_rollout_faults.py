@@ -84,7 +84,7 @@ def test_a_breach_with_halt_takes_no_new_risk_and_keeps_the_candidate_for_a_look
     rollouts.session.patch({"config": {"stages": stages, "onFailure": "Halt"}})
     halted = rollouts.wait_for_rollout("Halted", "AnalysisFailed", seconds=180)
     assert "OrderAck: p95" in halted["message"]
-    wait_for("no new risk", lambda: rollouts.session.leads(states=("REDUCING", "PAPER")), 30)
+    rollouts.session.wait_for_leader("no new risk", 30, states=("REDUCING", "PAPER"))
     assert rollouts.session.condition("LiveAllowed")["reason"] == "RolloutHalted"
     opened = entries(rollouts)
     rollouts.wait_for_configs("canary-live", "paper")
@@ -176,7 +176,7 @@ def test_a_build_that_fails_its_drill_never_trades(broken: Rollouts) -> None:
     assert "FREEZE_BAND denies the entry" in closed["message"]
     assert broken.status()["drills"][0]["reason"] in closed["message"]
     assert broken.session.condition("LiveAllowed")["reason"] == "GatesNotPassed"
-    assert wait_for("a leader on paper", lambda: broken.session.leads(states=("PAPER",)), 60)
+    broken.session.wait_for_leader("a leader on paper", 60, states=("PAPER",))
     assert "DrillFailed" in broken.reasons()
     assert "Failed" in tsn(broken.session.kubectl, "status", broken.session.name)
     assert ours(broken.log) == []
