@@ -14,6 +14,8 @@ from ops.clients.exchange import Exchange
 from ops.clients.kubectl import ROOT, Kubectl
 from ops.clients.session import Session, wait_for
 from ops.clients.signals import Bracket, SignalDenied, Signals, signals
+from trader.domain.calendars import MINUTE, AlwaysOpen
+from trader.domain.values import MarketTime
 
 SAMPLE = ROOT / "configs" / "samples" / "index-intraday.yaml"
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
@@ -25,6 +27,11 @@ ENTERS_WITHIN_SECONDS = 90.0
 SLIPPAGE_TICKS = 500
 # A trader's master holds the nearest expiry only; the stand's market walks through a day in 24 minutes, and past expiries too.
 NOT_ALLOWED = "INSTRUMENT_NOT_ALLOWED"
+# A session's last two minutes take no entries; at real speed they would outlast an entry's patience.
+ROOM_MINUTES = 25
+# At this speed a session of half an hour begins every 30 s.
+QUICK = 60.0
+BEGINS_WITHIN_SECONDS = 90.0
 _WORKING = ("OPEN", "TRIGGER PENDING")
 Row = dict[str, Any]
 
@@ -159,10 +166,25 @@ def _applied(kubectl: Kubectl, made: dict[str, Desk]) -> Iterator[None]:
 
 @contextmanager
 def market_at(exchange: Exchange, speed: float) -> Iterator[None]:
-    """Market time at another speed, as long as the block."""
+    """Market time at another speed from a market session's beginning on, as long as the block.
+
+    Raises:
+        Waited: no session began in time.
+    """
     before = float(exchange.get("/sim/clock")["speed"])
-    exchange.post("/sim/clock", {"speed": speed})
+    exchange.post("/sim/clock", {"speed": max(before, QUICK)})
     try:
+        wait_for("a market session's beginning", lambda: _has_begun(exchange), BEGINS_WITHIN_SECONDS)
+        exchange.post("/sim/clock", {"speed": speed})
         yield
     finally:
         exchange.post("/sim/clock", {"speed": before})
+
+
+def _has_begun(exchange: Exchange) -> bool | None:
+    return leaves_time(MarketTime(exchange.get("/sim/clock")["market_time_ns"])) or None
+
+
+def leaves_time(now: MarketTime) -> bool:
+    """Whether the session of this moment takes entries for long enough that a whole proof finds room in it in real time."""
+    return AlwaysOpen().session_at(now).square_off - now >= ROOM_MINUTES * MINUTE

@@ -1,14 +1,16 @@
 """What counts as proved, and what does not."""
 
+import datetime as dt
 import time
 
 import pytest
 
-from ops.alerting import proof, rules
+from ops.alerting import desks, proof, rules
 from ops.alerting.faults import LINES
 from ops.alerting.observing import Observer
 from ops.clients.kubectl import Kubectl, KubectlError
 from ops.monitoring.prometheus import Firing, Prometheus
+from trader.domain.values import MarketTime
 
 
 def report(**changes: object) -> proof.Report:
@@ -93,3 +95,13 @@ def test_only_the_proofs_own_sessions_count(monkeypatch: pytest.MonkeyPatch) -> 
             "HeatGuardBreach of proof-clean",
             "OperatorTelemetryAbsent of the stand",
         ]
+
+
+@pytest.mark.parametrize(
+    ("time_of_day", "leaves"),
+    [("09:30:00", True), ("09:33:00", True), ("09:33:01", False), ("09:58:00", False), ("09:59:59", False)],
+)
+def test_the_market_is_slowed_down_at_a_sessions_beginning_only(time_of_day: str, leaves: bool) -> None:
+    """In the last two minutes of each half an hour nobody enters: in real time longer than a proof waits for an entry."""
+    now = dt.datetime.fromisoformat(f"2026-11-23T{time_of_day}+05:30")
+    assert desks.leaves_time(MarketTime(int(now.timestamp()) * 10**9)) is leaves
