@@ -16,12 +16,13 @@ from ops.clients.kubectl import Kubectl
 from ops.clients.session import Session, wait_for
 from ops.faulting import kill_container, kill_trader
 from ops.judging.checkers import Interval
-from ops.judging.history import ours
+from ops.judging.history import of_account, ours
 from session_operator.domain.requests import Verb
 from tests.cluster import operators, planted
 from tests.cluster.conftest import SAMPLE, new_account
 from tests.cluster.plugin import tsn
 from tests.cluster.rollouts import FULL, STABLE, Rollouts, canary, freeze, hash_of, rollouts_with
+from trader.app.paper import paper_account
 from trader.domain.values import Leg
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SHORT = {"name": "canary", "profile": "canary-live", "minimumMarketTime": "10m"}
 DRILL = "exchange-band-jump"
 LEASE_SECONDS = 15
+ON_PAPER = ("PAPER", "HALTED")
 DRILL_SECONDS = 420
 
 
@@ -176,7 +178,13 @@ def test_a_build_that_fails_its_drill_never_trades(broken: Rollouts) -> None:
     assert "FREEZE_BAND denies the entry" in closed["message"]
     assert broken.status()["drills"][0]["reason"] in closed["message"]
     assert broken.session.condition("LiveAllowed")["reason"] == "GatesNotPassed"
-    broken.session.wait_for_leader("a leader on paper", 60, states=("PAPER",))
+    # It trades on paper, where the market may take the day's loss from it.
+    broken.session.wait_for_leader("a leader on paper", 60, states=ON_PAPER)
+    wait_for(
+        "orders on paper",
+        lambda: ours(of_account(broken.exchange.read_log(), paper_account(broken.account))) or None,
+        180,
+    )
     assert "DrillFailed" in broken.reasons()
     assert "Failed" in tsn(broken.session.kubectl, "status", broken.session.name)
     assert ours(broken.log) == []
