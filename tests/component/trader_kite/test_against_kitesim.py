@@ -1,6 +1,7 @@
 """The adapters and the simulator understand each other over real sockets, through the official client."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from trader.app.tables import freeze_table
 from trader.domain.effects import CancelOrder, ModifyOrder
 from trader.domain.events import BrokerOrder, Quote
 from trader.domain.instruments import Instrument
-from trader.domain.values import OrderType, Paise, Quantity, Side, Tag
+from trader.domain.values import MarketTime, OrderType, Paise, Quantity, Side, Tag
 from trader.engine.ports import FeedDown, FeedItem, FeedUp, Refused
 
 pytestmark = pytest.mark.component
@@ -187,6 +188,19 @@ async def test_market_time_runs_as_the_simulator_says(desk: Desk) -> None:
     machine, market = (readings[-1][each] - readings[0][each] for each in (0, 1))
     assert market / machine == pytest.approx(10, rel=0.2)
     assert desk.clock.age_seconds < 2
+
+
+async def test_what_happened_at_a_moment_is_told_with_one_wall_time(desk: Desk) -> None:
+    """A later reading of the simulator, and another speed, move no date that was told: a kill's is told in every report."""
+    killed = desk.clock.market_time()
+    told = desk.clock.wall_time(killed)
+    assert abs(time.time_ns() - told) < 2 * 10**9
+    desk.simulator.simulator.clock.set_speed(1000)
+    await desk.clock.start()
+    assert desk.clock.wall_time(killed) == told
+    for later in range(1, 100):
+        desk.clock.wall_time(MarketTime(killed + later))
+        assert desk.clock.wall_time(killed) == told, "it is asked for again and again, and is not forgotten"
 
 
 async def test_limits_that_the_exchange_moved_are_read_again(desk: Desk) -> None:

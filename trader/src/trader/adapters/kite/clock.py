@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 2.0
+REMEMBERED: Final = 16
+"""Moments whose wall time is kept: of a kill there are two."""
 
 
 class KitesimClock:
@@ -36,6 +38,7 @@ class KitesimClock:
         self._latest = 0
         self._estimate: int | None = None
         self._heard_at: int | None = None
+        self._wall_times: dict[MarketTime, int] = {}
 
     def machine_time(self) -> MachineTime:
         """Nanoseconds since boot."""
@@ -50,12 +53,20 @@ class KitesimClock:
         return MarketTime(self._latest)
 
     def wall_time(self, at: MarketTime) -> int:
-        """Unix nanoseconds, by the simulator's speed as it is now."""
+        """Unix nanoseconds, by the simulator's speed when this moment was first asked for; from then on the same.
+
+        Estimated anew each time it would wander by milliseconds, and each report of a kill that stands would be another one.
+        """
         if self._reference is None:
             return time.time_ns()
-        speed = self._reference[2]
-        ago = (self.market_time() - at) / speed if speed else 0
-        return time.time_ns() - round(ago)
+        told = self._wall_times.pop(at, None)
+        if told is None:
+            speed = self._reference[2]
+            told = time.time_ns() - round((self.market_time() - at) / speed if speed else 0)
+        self._wall_times[at] = told  # at the end: what was not asked for longest is forgotten first
+        if len(self._wall_times) > REMEMBERED:
+            del self._wall_times[next(iter(self._wall_times))]
+        return told
 
     @property
     def age_seconds(self) -> float:
