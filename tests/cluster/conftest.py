@@ -3,6 +3,7 @@
 Nothing here skips: without a cluster the tests fail, and the message says what is missing.
 """
 
+import datetime as dt
 import secrets
 import string
 from collections.abc import Iterator
@@ -37,6 +38,20 @@ def new_account() -> str:
     """A client id that no run before has used: the exchange and the journal of a stand that stays up remember them all."""
     letters = "".join(secrets.choice(string.ascii_uppercase) for _ in range(2))
     return f"{letters}{secrets.randbelow(10_000):04d}"
+
+
+def ensure_market_day_lasts(exchange: Exchange, minutes: float) -> None:
+    """Jump over the market's next midnight, if it is nearer than so many real minutes.
+
+    The stand's market has one every 24 minutes. A new trading day runs failed drills again, and opens what a day's loss had
+    closed: what a test says of one day is not true of the next.
+    """
+    clock = exchange.get("/sim/clock")
+    now = dt.datetime.fromisoformat(clock["market_time"])
+    midnight = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(0, 1), now.tzinfo)
+    left = (midnight - now).total_seconds()
+    if left < minutes * 60 * float(clock["speed"]):
+        exchange.post("/sim/clock", {"advance_seconds": left}, seconds=60)
 
 
 @pytest.fixture

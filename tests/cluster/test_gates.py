@@ -11,7 +11,7 @@ from ops.clients.exchange import Exchange
 from ops.clients.kubectl import ROOT, Kubectl
 from ops.clients.session import Session, wait_for
 from ops.judging.history import ours
-from tests.cluster.conftest import new_account
+from tests.cluster.conftest import ensure_market_day_lasts, new_account
 from tests.cluster.desks import Desk
 from tests.cluster.plugin import tsn
 
@@ -32,6 +32,7 @@ def gated(stand: Kubectl, exchange: Exchange) -> Iterator[Desk]:
     manifest["metadata"]["name"] = name
     manifest["spec"]["account"]["id"] = account
     manifest["spec"]["gates"] = GATES
+    ensure_market_day_lasts(exchange, minutes=11)
     stand.apply(yaml.safe_dump(manifest))
     desk = Desk(Session(stand, name), account, exchange)
     try:

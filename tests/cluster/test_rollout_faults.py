@@ -19,7 +19,7 @@ from ops.judging.checkers import Interval
 from ops.judging.history import of_account, ours
 from session_operator.domain.requests import Verb
 from tests.cluster import operators, planted
-from tests.cluster.conftest import SAMPLE, new_account
+from tests.cluster.conftest import SAMPLE, ensure_market_day_lasts, new_account
 from tests.cluster.plugin import tsn
 from tests.cluster.rollouts import FULL, STABLE, Rollouts, canary, freeze, hash_of, rollouts_with
 from trader.app.paper import paper_account
@@ -50,6 +50,7 @@ def broken(stand: Kubectl, exchange: Exchange) -> Iterator[Rollouts]:
     manifest["spec"]["account"]["id"] = account
     manifest["spec"]["gates"] = {"drills": [DRILL], "drillMaxAgeTradingDays": 30}
     manifest["spec"]["trader"] = {"image": planted.image_with("band_check_off", trader_image(stand))}
+    ensure_market_day_lasts(exchange, minutes=11)
     stand.apply(yaml.safe_dump(manifest))
     try:
         yield Rollouts(Session(stand, name), account, exchange)
