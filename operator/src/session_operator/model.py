@@ -203,8 +203,9 @@ class Broker(Part):
     credentials_secret_ref: SecretReference = Field(
         description=(
             "Secret with the broker's credentials. Kite: keys api_key, api_secret and access_token. "
-            "Kitesim: control_token alone (the trader logs itself in), or the three of Kite. "
-            "With tokenCommand: api_key alone. With paper: control_token of the mirror too. "
+            "Kitesim: control_token alone (the trader logs itself in), or the three of Kite, with control_token beside "
+            "them where the simulator asks for one before it tells its clock. "
+            "With tokenCommand: api_key in place of the three. With paper: control_token of the mirror too. "
             "A key api_token, if present, is the bearer token of the traders' HTTP."
         )
     )

@@ -8,8 +8,8 @@ from session_operator.domain.differences import with_hash
 from session_operator.domain.names import (
     LABEL_TRADING_DATE,
     MOUNT_SESSION,
-    TRADER_USER,
 )
+from session_operator.domain.pods import container_security, pod_security
 from session_operator.domain.sessions import Session
 from session_operator.proofs import Run
 
@@ -53,13 +53,7 @@ def manifest_of(session: Session, run: Run, work: Work) -> Built:
                         "restartPolicy": "Never",
                         "automountServiceAccountToken": False,
                         "enableServiceLinks": False,
-                        "securityContext": {
-                            "runAsNonRoot": True,
-                            "runAsUser": TRADER_USER,
-                            "runAsGroup": TRADER_USER,
-                            "fsGroup": TRADER_USER,
-                            "seccompProfile": {"type": "RuntimeDefault"},
-                        },
+                        "securityContext": pod_security(),
                         "containers": [work.container],
                         "volumes": work.volumes,
                         **work.pod,
@@ -81,11 +75,7 @@ def container(image: str, command: list[str], arguments: list[str], *, cpu: str,
         "resources": {"requests": {"cpu": cpu, "memory": memory}},
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
     }
 
 

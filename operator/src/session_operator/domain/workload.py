@@ -26,11 +26,11 @@ from session_operator.domain.names import (
     MOUNT_TEMPORARY,
     TRADER_PORT,
     TRADER_REPLICAS,
-    TRADER_USER,
     pointer_name,
     session_file_name,
     trader_name,
 )
+from session_operator.domain.pods import container_security, pod_security
 from session_operator.domain.sessions import Session
 from session_operator.model import Spec
 from session_operator.pair import Amounts
@@ -71,13 +71,7 @@ def _pod(session: Session, spec: Spec, file: SessionFile, default_image: str) ->
         "automountServiceAccountToken": True,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": TRADER_USER,
-            "runAsGroup": TRADER_USER,
-            "fsGroup": TRADER_USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "tolerations": [
             {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"}
             | {"tolerationSeconds": LOST_HOST_SECONDS}
@@ -121,11 +115,7 @@ def _container(spec: Spec, default_image: str) -> dict[str, Any]:
         "readinessProbe": _probe("/readyz", period=3, timeout=2, failures=2),
         "livenessProbe": _probe("/healthz", period=10, timeout=5, failures=6),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [
             *({"name": name, "mountPath": path, "readOnly": True} for name, path in mounts.items()),
             {"name": "journal", "mountPath": MOUNT_JOURNAL},
