@@ -11,6 +11,8 @@ from ops.clients.kubectl import Kubectl, KubectlError
 
 Seen = TypeVar("Seen")
 POLL_SECONDS = 0.25
+DAYS_LOSS = "risk: the loss of the day reached its limit"
+"""The reason of the kill that the market alone may bring about."""
 
 
 class Waited(RuntimeError):  # noqa: N818 - what happened, not an error of the program
@@ -44,6 +46,13 @@ class Leadership:
     identity: str
     epoch: int
     trading_state: str
+    kill_reason: str = ""
+    """Of the kill that stands, in the leader's own words."""
+
+    @property
+    def has_lost_the_day(self) -> bool:
+        """Whether it is halted by the limit of the day's loss: the market may do that to a session, and no other kill may stand."""
+        return self.trading_state == "HALTED" and self.kill_reason == DAYS_LOSS
 
 
 class Session:
@@ -86,6 +95,7 @@ class Session:
             identity=identity,
             epoch=int(notes["tradeops.dev/epoch"]),
             trading_state=notes.get("tradeops.dev/trading-state", ""),
+            kill_reason=(json.loads(notes.get("tradeops.dev/report", "{}")).get("kill") or {}).get("reason", ""),
         )
 
     def leads(self, above_epoch: int = 0, states: tuple[str, ...] = ("LIVE",)) -> Leadership | None:
@@ -94,9 +104,15 @@ class Session:
         return found if found and found.epoch > above_epoch and found.trading_state in states else None
 
     def wait_for_leader(
-        self, what: str, seconds: float, above_epoch: int = 0, states: tuple[str, ...] = ("LIVE",)
+        self,
+        what: str,
+        seconds: float,
+        above_epoch: int = 0,
+        states: tuple[str, ...] = ("LIVE",),
+        *,
+        may_lose_the_day: bool = False,
     ) -> Leadership:
-        """Wait for a leader of a higher epoch than this, in one of these states.
+        """Wait for a leader of a higher epoch than this, in one of these states, or halted by the day's loss where it may be.
 
         Raises:
             Waited: there is none in time; the message says who leads instead, in which state, and which kill stands.
@@ -106,7 +122,8 @@ class Session:
             found = self.leadership()
             if found is None:
                 raise ValueError("nobody leads")
-            if found.epoch > above_epoch and found.trading_state in states:
+            is_so = found.trading_state in states or (may_lose_the_day and found.has_lost_the_day)
+            if found.epoch > above_epoch and is_so:
                 return found
             told = f"{found.pod} leads with epoch {found.epoch}, {found.trading_state}"
             raise ValueError(f"{told}: {self.status().get('kill')}" if found.trading_state == "HALTED" else told)
@@ -168,15 +185,16 @@ class Session:
         """Merge into the spec."""
         self.kubectl.run("patch", "tradingsession", self.name, "--type", "merge", "-p", json.dumps({"spec": spec}))
 
-    def becomes_live(self, seconds: float) -> Leadership:
-        """Wait for a leader that may trade, and lift the kill of an earlier run.
+    def becomes_live(self, seconds: float, *, lifts_any_kill: bool = True) -> Leadership:
+        """Wait for a leader that may trade, and lift the kill of an earlier run, or the day's loss alone.
 
         A latch is the account's, and outlives its session.
 
         Raises:
-            Waited: nobody leads, or the leader is not LIVE, in time.
+            Waited: nobody leads, or the leader is not LIVE, in time; or a kill stands that is not to be lifted.
         """
-        leader = self.wait_for_leader(f"a leader of {self.name}", seconds, states=("LIVE", "HALTED"))
+        states = ("LIVE", "HALTED") if lifts_any_kill else ("LIVE",)
+        leader = self.wait_for_leader(f"a leader of {self.name}", seconds, states=states, may_lose_the_day=True)
         if leader.trading_state == "HALTED":
             kill = wait_for("the kill in the session's status", lambda: self.status().get("kill"), 30)
             self.patch({"killSwitch": {"engaged": False, "reason": "", "release": kill["id"]}})

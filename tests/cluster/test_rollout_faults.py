@@ -30,7 +30,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SHORT = {"name": "canary", "profile": "canary-live", "minimumMarketTime": "10m"}
 DRILL = "exchange-band-jump"
 LEASE_SECONDS = 15
-ON_PAPER = ("PAPER", "HALTED")
 DRILL_SECONDS = 420
 
 
@@ -49,20 +48,13 @@ def broken(stand: Kubectl, exchange: Exchange) -> Iterator[Rollouts]:
     name = manifest["metadata"]["name"] = f"broken-{account.lower()}"
     manifest["spec"]["account"]["id"] = account
     manifest["spec"]["gates"] = {"drills": [DRILL], "drillMaxAgeTradingDays": 30}
-    manifest["spec"]["trader"] = {"image": planted.image_with("band_check_off", trader_image(stand))}
+    manifest["spec"]["trader"] = {"image": planted.image_with("band_check_off", planted.trader_image(stand))}
     ensure_market_day_lasts(exchange, minutes=11)
     stand.apply(yaml.safe_dump(manifest))
     try:
         yield Rollouts(Session(stand, name), account, exchange)
     finally:
         stand.run("delete", "tradingsession", name, "--wait=true", "--timeout=60s", seconds=70)
-
-
-def trader_image(stand: Kubectl) -> str:
-    """The image that the operator runs where a session names none."""
-    (operator,) = stand.json("get", "deployment", "-l", "app.kubernetes.io/component=operator")["items"]
-    (container,) = operator["spec"]["template"]["spec"]["containers"]
-    return str(next(each["value"] for each in container["env"] if each["name"] == "OPERATOR_TRADER_IMAGE"))
 
 
 def told(desk: Rollouts, pod: str, hashes: tuple[str, ...]) -> list[str]:
@@ -180,7 +172,7 @@ def test_a_build_that_fails_its_drill_never_trades(broken: Rollouts) -> None:
     assert broken.status()["drills"][0]["reason"] in closed["message"]
     assert broken.session.condition("LiveAllowed")["reason"] == "GatesNotPassed"
     # It trades on paper, where the market may take the day's loss from it.
-    broken.session.wait_for_leader("a leader on paper", 60, states=ON_PAPER)
+    broken.session.wait_for_leader("a leader on paper", 60, states=("PAPER",), may_lose_the_day=True)
     wait_for(
         "orders on paper",
         lambda: ours(of_account(broken.exchange.read_log(), paper_account(broken.account))) or None,
