@@ -17,11 +17,11 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-FLAGS = (
+QUIETLY = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
-    "--remote-debugging-port=0",
 )
+"""Without a screen, and without calls of its own."""
 LISTENING = re.compile(rb"DevTools listening on ws://([^/]+)/")
 LOAD_SECONDS = 30.0
 
@@ -97,7 +97,8 @@ async def browser(directory: Path) -> AsyncIterator[Tab]:
     """A browser of its own while the block runs, its files in that directory; its one tab."""
     process = await asyncio.create_subprocess_exec(
         chromium(),
-        *FLAGS,
+        *QUIETLY,
+        "--remote-debugging-port=0",
         f"--user-data-dir={directory / 'browser'}",
         "about:blank",
         stdout=asyncio.subprocess.DEVNULL,

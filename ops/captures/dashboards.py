@@ -14,6 +14,8 @@ INDIA: Final = dt.timezone(dt.timedelta(hours=5, minutes=30))
 COLUMN, ROW, GAP = 54, 34, 8
 COLOURS: Final = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#8ab8ff", "#c0d8ff")
 GOOD, BAD, QUIET = "#2f7d32", "#c4162a", "#3a3f47"
+# Grafana's names, as dark as white text on them needs.
+FIXED: Final = {"red": BAD, "orange": "#b45309"}
 THOUSAND, MILLION = 1e3, 1e6
 MOST_STEPS: Final = 6
 LONGEST_GAP_SECONDS: Final = 2.5
@@ -89,7 +91,7 @@ def _stat(panel: Mapping[str, Any], found: Sequence[Any], answers: Mapping[str, 
     value = float(first["value"][1])
     is_named = panel["options"]["textMode"] == "name"
     text = named(answer["legend"], first["metric"]) if is_named else shown(value, _unit(panel))
-    colour = BAD if _is_bad(panel, value) else GOOD
+    colour = _fixed_colour(panel, text) or (BAD if _is_bad(panel, value) else GOOD)
     return f'<div class="stat" style="background:{colour};height:{size[1]}px">{escape(text)}</div>'
 
 
@@ -213,6 +215,14 @@ def _unit(panel: Mapping[str, Any]) -> str:
 def _red(panel: Mapping[str, Any]) -> float | None:
     steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
     return next((float(each["value"]) for each in steps if each["color"] == "red"), None)
+
+
+def _fixed_colour(panel: Mapping[str, Any], series: str) -> str | None:
+    """The colour that an override gives to a series of this name."""
+    for override in panel["fieldConfig"]["overrides"]:
+        if override["matcher"] == {"id": "byName", "options": series}:
+            return FIXED[override["properties"][0]["value"]["fixedColor"]]
+    return None
 
 
 def _is_bad(panel: Mapping[str, Any], value: float) -> bool:

@@ -26,6 +26,12 @@ class Question:
     unit: str = "none"
     red_from: float | None = None
     runbook: str = ""
+    colours: tuple[tuple[str, str], ...] = ()
+    """Of series by name, where the name is the answer."""
+
+
+# What is not here is green: it does what it should at this time of day.
+STATE_COLOURS = (("halted", "red"), ("reducing", "orange"), ("recovering", "orange"))
 
 
 def _of(metric: str, more: str = "") -> str:
@@ -45,7 +51,13 @@ ROWS: tuple[tuple[str, int, tuple[Question, ...]], ...] = (
         "Am I safe?",
         4,
         (
-            Question("What does it do?", "stat", (("{{state}}", f"max by (state) ({_of('trader_state')}) == 1"),), 4),
+            Question(
+                "What does it do?",
+                "stat",
+                (("{{state}}", f"max by (state) ({_of('trader_state')}) == 1"),),
+                4,
+                colours=STATE_COLOURS,
+            ),
             Question("Is the market open?", "stat", _one("trader_market_open"), 2),
             Question(
                 "Does exactly one lead?",
@@ -271,7 +283,7 @@ def _panel(question: Question) -> Panel:
                 **limits,
                 **custom,
             },
-            "overrides": [],
+            "overrides": [_coloured(name, colour) for name, colour in question.colours],
         },
     }
     if question.kind == "stat":
@@ -280,6 +292,12 @@ def _panel(question: Question) -> Panel:
     if question.runbook:
         panel["description"] = f"Alert and runbook: ops/runbooks/{question.runbook}.md"
     return panel
+
+
+def _coloured(series: str, colour: str) -> dict[str, Any]:
+    """Grafana's override of one series' colour, whatever its value."""
+    fixed = {"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}
+    return {"matcher": {"id": "byName", "options": series}, "properties": [fixed]}
 
 
 def _variables() -> list[dict[str, Any]]:

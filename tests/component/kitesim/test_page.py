@@ -1,40 +1,27 @@
 """A real browser shows the market, the book and the live log."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ops.captures.browsers import QUIETLY, chromium
+
 from .conftest import FUTURE, Exchange, eventually
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(420)]
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
-)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """Return the browser's path; on Debian it is installed when that is allowed."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-q"], check=True, capture_output=True, timeout=120)
-        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"]
-        subprocess.run(install, check=True, capture_output=True, timeout=280)
-        found = shutil.which("chromium")
-    if found is None:
-        pytest.fail("this test needs a browser: apt-get install chromium, or put one on the PATH")
-    return found
+@pytest.fixture(scope="module", name="chromium")
+def installed_chromium() -> str:
+    """The browser's path; installed where it is not there and that is allowed."""
+    return chromium()
 
 
-def seen(chromium: str, url: str, profile: Path) -> str:
+def seen(browser: str, url: str, profile: Path) -> str:
     """Return the page as the browser has built it after some seconds of its own time."""
-    command = [chromium, *FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--dump-dom", url]
+    command = [browser, *QUIETLY, f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--dump-dom", url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     return done.stdout
 

@@ -10,6 +10,7 @@ import yaml
 from ops.alerting import rules
 from ops.dashboards import first_hour
 from tests.unit.alerting.test_runbooks import exported
+from trader.domain.values import TradingState
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -30,6 +31,18 @@ def test_every_query_is_promql_over_metrics_that_exist(tmp_path: Path) -> None:
     named = set(re.findall(r"\btrader_\w+", " ".join(queries)))
     assert named
     assert named - exported() == set()
+
+
+def test_a_state_that_takes_no_new_risk_is_not_green() -> None:
+    """Its panel shows the state's name, whose value is always 1: each colour is an override by that name."""
+    (panel,) = [each for each in first_hour.dashboard()["panels"] if each["title"] == "What does it do?"]
+    colours = {
+        each["matcher"]["options"]: each["properties"][0]["value"]["fixedColor"]
+        for each in panel["fieldConfig"]["overrides"]
+    }
+    assert colours == {"halted": "red", "reducing": "orange", "recovering": "orange"}
+    assert {each.upper() for each in colours} < {state.value for state in TradingState}
+    assert panel["targets"][0]["legendFormat"] == "{{state}}"
 
 
 def test_panels_lie_side_by_side() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.captures.__main__ import IMAGES, LONGEST_BYTES
-from ops.captures.dashboards import named, page, shown, ticks_of
+from ops.captures.dashboards import BAD, FIXED, GOOD, named, page, shown, ticks_of
 from ops.dashboards import first_hour
 
 BOARD = first_hour.dashboard()
@@ -70,6 +70,16 @@ def test_a_state_is_shown_by_its_name() -> None:
     """The value of that query is always 1."""
     html = page(BOARD, answers(**{"What does it do?": instant("1", state="LIVE")}), "")
     assert ">LIVE</div>" in panel(html, "What does it do?")
+
+
+@pytest.mark.parametrize(
+    ("state", "colour"),
+    [("halted", BAD), ("reducing", FIXED["orange"]), ("recovering", FIXED["orange"]), ("live", GOOD), ("paper", GOOD)],
+)
+def test_a_state_has_the_colour_of_what_it_means(state: str, colour: str) -> None:
+    """The value is 1 in each of them: halted is red, and without new risk is amber."""
+    html = page(BOARD, answers(**{"What does it do?": instant("1", state=state)}), "")
+    assert f"background:{colour};" in panel(html, "What does it do?")
 
 
 def test_nothing_is_drawn_where_nothing_was_measured() -> None:
