@@ -29,7 +29,9 @@ def tell(story: Story, chosen: Programme) -> None:
     with stage(chosen) as made:
         week = Week(story, made, chosen)
         story.chapter(f"A TradingSession on paper, account {made.account}")
-        story.tell(f"Live asks for {len(chosen.burn_in)} clean days on paper, and for {' and '.join(chosen.drills)}.")
+        story.tell(
+            f"Live asks for {len(chosen.burn_in)} clean days on paper, and for {', '.join(chosen.drills)} with each stage's limits."
+        )
         confess(story, chosen)
         with story.step("two traders start, one leads"):
             week.apply()

@@ -4,7 +4,8 @@ import datetime as dt
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from ops.judging.checkers import Interval, flat_since, judge, longest_unprotecte
 from ops.judging.history import changes, of_account, ours
 from ops.week.market import CLOSES, DUSK, OPENING, OPENS, RANGE_ENDS, MarketClock, at
 from ops.week.programme import Programme
-from ops.week.stage import Stage, manifest
+from ops.week.stage import Stage, archived_manifest, manifest
 
 TRADER = ROOT / ".venv" / "bin" / "trader"
 # Three drills with the limits of two stages, one after the other.
@@ -56,6 +57,7 @@ class Week:
         self.rows: list[DayRow] = []
         self._seen = 0
         self._leaderless: list[Interval] = []
+        self._told: set[str] = set()
 
     def apply(self, **spec: Any) -> None:
         """Apply the manifest, with some fields of the spec changed."""
@@ -71,9 +73,8 @@ class Week:
         self.clock.jump(at(day, dt.time(8, 50)))
         with self.story.step(f"{day:%A} {day}: the operator knows the day"):
             wait_for("the trading day in status", lambda: self._day() == day.isoformat() or None, 240)
-        with self.story.step("no drill is missing: each that was due has passed, a Job with the limits of a stage"):
-            wait_for("drills that passed", self._drills_passed, DRILLS_SECONDS)
-        self._tell_drills()
+        with self.story.step("each drill that is due has run, a Job with the limits of a stage"):
+            wait_for("the end of the drills", self._drills_ended, DRILLS_SECONDS)
         self.clock.jump(at(day, dt.time(9, 5)))
         with self.story.step("trader preflight: no red line"):
             wait_for("a green preflight", self._preflight, 120)
@@ -81,19 +82,27 @@ class Week:
     def _day(self) -> str:
         return str((self.session.status().get("tradingDay") or {}).get("date", ""))
 
-    def _drills_passed(self) -> bool | None:
+    def _drills_ended(self) -> bool | None:
+        """Each verdict is told as it comes: one of them takes minutes."""
+        self._tell_drills()
         status = self.session.status()
         waiting = [f"{run['name']} with {run['configHash'][:10]}" for run in status.get("runs", [])]
-        missing = (status.get("gates") or {}).get("missing", ["the gates are not judged yet"])
-        if waiting or any("drill" in each or "judged" in each for each in missing):
-            raise ValueError("; ".join(waiting or missing))
+        due = still_due(status.get("gates"))
+        if waiting or due:
+            raise ValueError("; ".join(waiting or due))
         return True
 
     def _tell_drills(self) -> None:
-        for each in self.session.status().get("drills", []):
-            if each["tradingDate"] == self.rows[-1].date.isoformat():
-                limits = self._programme.limits_of(each["configHash"])
-                self.story.tell(f"{each['name']} with the limits of {limits}: {each['verdict']}, {each['seconds']} s")
+        for each in self._drills_of_today():
+            if each["job"] not in self._told:
+                self._told.add(each["job"])
+                what = f"{each['name']} with the limits of {self._programme.limits_of(each['configHash'])}"
+                broken = [] if each["verdict"] == "Passed" else [f"{each['verdict']}: {each.get('reason')}"]
+                self.story.verdict(what, broken, f"passed, {each['seconds']} s")
+
+    def _drills_of_today(self) -> list[dict[str, Any]]:
+        drills = self.session.status().get("drills", [])
+        return [each for each in drills if each["tradingDate"] == self.rows[-1].date.isoformat()]
 
     def _preflight(self) -> bool | None:
         leader = self.session.leads(states=LEADING)
@@ -225,6 +234,8 @@ class Week:
         with self.story.step("post-close: the day is sealed, its snapshot restored and compared"):
             sealed = wait_for("the day's post-close", self._sealed, POST_CLOSE_SECONDS)
         row.post_close, row.archive = sealed["result"], str(sealed.get("archive") or "")
+        self._tell_drills()
+        self._judge_archive(row)
         burn_in = self.session.status().get("burnIn") or {}
         today: dict[str, str] = next(
             (each for each in burn_in.get("days", []) if each["date"] == row.date.isoformat()), {}
@@ -239,6 +250,19 @@ class Week:
         if found["verdict"] != "Passed":
             raise ValueError(f"{found['verdict']}: {found.get('reason')}")
         return found
+
+    def _judge_archive(self, row: DayRow) -> None:
+        """The archive tells of the drills: those of its day, and those by which the day's limits were judged."""
+        kept = archived_manifest(row.archive)["drills"]
+        told = {(each["job"], each["verdict"]) for each in kept}
+        violations = [
+            f"{each['name']}, {each['verdict']}: not in {row.archive}"
+            for each in self._drills_of_today()
+            if (each["job"], each["verdict"]) not in told
+        ]
+        if self._programme.drills and not kept:
+            violations.append(f"{row.archive} tells of no drill")
+        self.story.verdict("the archive tells of the drills", violations, ", ".join(sorted(verdicts(kept))))
 
     def _judge(self, row: DayRow) -> None:
         log, until = self.log(), self.stage.exchange.now_ns()
@@ -259,6 +283,22 @@ class Week:
             if user in self.stage.exchange.get("/sim/state")["users"]:
                 found += self.stage.exchange.get(f"/sim/state?user_id={user}")["positions"]["net"]
         return found
+
+
+def still_due(gates: Mapping[str, Any] | None) -> list[str]:
+    """What has yet to run, in the words of the session's gates; what failed is run again on the next day, and is not waited for.
+
+    What is empty is absent from a status: gates that are judged and miss nothing have no list.
+    """
+    if not gates:
+        return ["the gates are not judged yet"]
+    return [each for each in gates.get("missing", []) if "has not passed" in each or "is not known" in each]
+
+
+def verdicts(drills: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each verdict that there is, and how often: `6 passed`."""
+    counted = Counter(str(each["verdict"]).lower() for each in drills)
+    return [f"{count} {verdict}" for verdict, count in counted.items()]
 
 
 _KILL_ENGINE = """

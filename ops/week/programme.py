@@ -15,6 +15,8 @@ DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 BURN_IN: Final = DAYS[:3]
 CANARY_DAY: Final = "Thursday"
 FULL_DAY: Final = "Friday"
+# They are run again on the last day that they hold: one more than the week has, so that twenty minutes of drills are enough.
+DRILLS_HOLD_DAYS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,11 @@ class Programme:
 
     def gates(self) -> dict[str, Any]:
         """The session's gates."""
-        return {"burnInDays": len(self.burn_in), "drills": list(self.drills), "drillMaxAgeTradingDays": 5}
+        return {
+            "burnInDays": len(self.burn_in),
+            "drills": list(self.drills),
+            "drillMaxAgeTradingDays": DRILLS_HOLD_DAYS,
+        }
 
     def stages(self) -> list[dict[str, Any]]:
         """The stages of its configuration."""

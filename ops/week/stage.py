@@ -5,6 +5,7 @@ orders of an exchange that is gone.
 """
 
 import base64
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -160,6 +161,14 @@ def _remove(week: Kubectl) -> None:
     week.run("delete", "namespace", WEEK, "--wait=true", "--timeout=180s", seconds=190)
     week.run("delete", "persistentvolume", WEEK, "--ignore-not-found", "--timeout=60s", seconds=70)
     wait_for("the namespace to be gone", lambda: not week.run("get", "namespace", WEEK, "--ignore-not-found"), 60)
+
+
+def archived_manifest(day: str) -> dict[str, Any]:
+    """What a sealed day says of itself, by the node that keeps it; `day` is its folder in the archive."""
+    cluster = kindcluster.current()
+    found = cluster.docker.run("exec", cluster.nodes[-1], "cat", f"{_FOLDER}/{day}/manifest.json")
+    made: dict[str, Any] = json.loads(found.output)
+    return made
 
 
 def archive_listing() -> str:
