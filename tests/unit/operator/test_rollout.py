@@ -284,6 +284,18 @@ def test_going_back_to_what_is_stable_needs_no_stages() -> None:
     assert {runs(seen, pod) for pod in seen.reports} == {"paper.yaml"}
 
 
+def test_a_failed_configuration_that_another_one_made_stable_is_stable_and_stays_a_failed_one() -> None:
+    """Its last stage is in force already, so that nothing of it is tried; once it no longer is, it waits to be asked for."""
+    failed = settled(asked(old_desk(), "abort"))
+    other = settled(wanting(failed, {"stages": [{"name": "full", "profile": "full-live"}]}))
+    assert {runs(other, pod) for pod in other.reports} == {"full_live.yaml"}
+    same = settled(wanting(other, stages()))
+    assert where(same)[:2] == ("Complete", "Stable")
+    paper = settled(wanting(same, {"stages": [{"name": "full", "profile": "paper"}]}))
+    assert {runs(paper, pod) for pod in paper.reports} == {"paper.yaml"}
+    assert where(settled(wanting(paper, stages())))[:2] == ("RolledBack", "NotRetried")
+
+
 def test_the_stable_revision_is_found_in_its_history_and_never_dropped() -> None:
     """The profile that it came from may be gone from the desk's files long since."""
     seen = old_desk()
