@@ -17,6 +17,8 @@ import pytest
 
 from kitesim.config import SimulatorConfig
 from kitesim.server import start
+from trader.app.running import SAME_SIGNAL_SECONDS
+from trader.app.supervising import ENGINE_NAME, SPARE_NAME
 from trader.domain.tags import decode_tag
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(400)]
@@ -53,6 +55,7 @@ async def trader(directory: Path, *arguments: str) -> AsyncIterator[Running]:
         *command,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         yield process
@@ -94,6 +97,12 @@ async def until(directory: Path, holds: Callable[[dict[str, Any]], bool]) -> dic
     return shown
 
 
+def children_of(number: int) -> dict[str, int]:
+    """A process's children by name."""
+    children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    return {Path(f"/proc/{each}/comm").read_text().strip(): int(each) for each in children}
+
+
 def is_protected(shown: dict[str, Any]) -> bool:
     """Whether something is held, with a stop and a target at the broker."""
 
@@ -126,7 +135,7 @@ async def test_it_trades_and_ctrl_c_leaves_nothing_open(tmp_path: Path) -> None:
         shown = await until(tmp_path, is_protected)
         assert (shown["tradingState"], shown["isLeader"], shown["epoch"]) == ("LIVE", True, 1)
         assert shown["heatPaise"] > 0
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: it is one Ctrl-C, whoever else passes it on
         code, said = await ended(process)
     assert code == 0, said
     assert "NFO:" in said
@@ -169,6 +178,29 @@ async def test_a_killed_process_recovers_at_the_same_exchange(tmp_path: Path) ->
     assert set(names.values()) == {1}
 
 
+async def test_a_crashed_engine_is_followed_by_its_spare(tmp_path: Path) -> None:
+    """At the same exchange, by a process that waited, with the files as they are by then, and nothing is placed twice."""
+    simulator = await start(SimulatorConfig(port=0, seed=3, speed=8, start="09:28:20", funds=50_000_000))
+    try:
+        async with trader(tmp_path, "--broker", simulator.url) as process:
+            async with asyncio.timeout(90):
+                while SPARE_NAME not in (children := children_of(process.pid)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            before = await until(tmp_path, is_protected)
+            with (tmp_path / "profile.yaml").open("a") as replaced:
+                replaced.write("# another revision\n")
+            os.kill(children[ENGINE_NAME], signal.SIGKILL)
+            shown = await until(tmp_path, lambda shown: shown["epoch"] == 2 and shown["tradingState"] == "LIVE")
+            assert children_of(process.pid)[ENGINE_NAME] == children[SPARE_NAME]
+            assert shown["config"] != before["config"]
+            assert (shown["duplicates"], shown["orphans"], shown["naked"]) == (0, 0, 0)
+            process.send_signal(signal.SIGTERM)
+            code, said = await ended(process)
+        assert (code, "crashed by SIGKILL: its spare takes over" in said) == (0, True), said
+    finally:
+        await simulator.stop()
+
+
 async def test_a_kill_through_the_api_makes_flat_and_stays(tmp_path: Path) -> None:
     """Flat and HALTED within two seconds; the next run is still halted until this very kill is released."""
     async with trader(tmp_path) as process:
@@ -195,6 +227,7 @@ async def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     async with trader(tmp_path) as process:
         await until(tmp_path, is_protected)
         process.send_signal(signal.SIGINT)
+        await asyncio.sleep(2 * SAME_SIGNAL_SECONDS)
         process.send_signal(signal.SIGINT)
         code, _ = await ended(process)
     assert code in {0, 130}  # 0 when the first one was served before the second came

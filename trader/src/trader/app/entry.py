@@ -1,4 +1,4 @@
-"""The console script `trader`: in a pod it supervises the engine, everywhere it hands over to the command line.
+"""The console script `trader`: it supervises an engine, in a pod and by hand, and everywhere hands over to the command line.
 
 What it decides, it decides before the engine's libraries are loaded (`supervising`).
 """
@@ -8,15 +8,18 @@ import sys
 from pathlib import Path
 
 from trader.adapters.lease_of_the_dead import ApiServer, api_server_of_the_pod, release_lease_of
-from trader.app.supervising import supervise
+from trader.app.supervising import supervise, supervise_with_spare
 
 
 def main() -> None:
     """Run a command."""
+    arguments = sys.argv[1:]
     pod_uid, server = os.environ.get("POD_UID", ""), api_server_of_the_pod()
-    session_file = _session_file(sys.argv[1:])
+    session_file = _session_file(arguments)
     if pod_uid and server is not None and session_file is not None:
         supervise(lambda: _release(session_file, pod_uid, server))
+    elif _runs_by_hand(arguments, session_file):
+        supervise_with_spare(lambda: _load(arguments))
     from trader.app.cli import main as command_line  # noqa: PLC0415 - loads what only the engine's process needs
 
     command_line()
@@ -32,6 +35,17 @@ def _session_file(arguments: list[str]) -> Path | None:
         if option.startswith("--session="):
             return Path(option.removeprefix("--session="))
     return None
+
+
+def _runs_by_hand(arguments: list[str], session_file: Path | None) -> bool:
+    """Only Linux ends the children of a process that was killed: elsewhere an engine might live on, unseen."""
+    return arguments[:1] == ["run"] and session_file is None and "--help" not in arguments and sys.platform == "linux"
+
+
+def _load(arguments: list[str]) -> None:
+    from trader.app.loading import load_engine  # noqa: PLC0415 - in the spare's process only
+
+    load_engine(has_exchange=not any(each.partition("=")[0] == "--broker" for each in arguments))
 
 
 def _release(session_file: Path, pod_uid: str, server: ApiServer) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,6 +17,9 @@ from trader.app.process import TraderProcess
 
 IMPATIENT_EXIT = 130
 """128 + SIGINT, as shells say it."""
+SAME_SIGNAL_SECONDS = 0.3
+"""A terminal, or what ends a whole group, signals the supervising process and the engine, and the first passes it on: a person's
+second Ctrl-C comes later than that."""
 
 
 class Signals:
@@ -23,7 +27,7 @@ class Signals:
 
     def __init__(self, first: Callable[[], None]) -> None:
         self._first = first
-        self._count = 0
+        self._heard_at: float | None = None
 
     def listen(self) -> None:
         """Take both signals on this loop."""
@@ -39,10 +43,12 @@ class Signals:
                 loop.remove_signal_handler(each)
 
     def _heard(self) -> None:
-        self._count += 1
-        if self._count > 1:
+        now = time.monotonic()
+        if self._heard_at is None:
+            self._heard_at = now
+            self._first()
+        elif now - self._heard_at > SAME_SIGNAL_SECONDS:
             os._exit(IMPATIENT_EXIT)
-        self._first()
 
 
 async def run_with_api(
