@@ -4,8 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.judging.history import TERMINAL
@@ -120,8 +119,11 @@ class Courses:
 
     def before_more_trades_by_hand(self) -> "Courses":
         """A copy that counts none of those to come."""
-        copy = deepcopy(self)
-        copy._counts_outside = False
+        copy = Courses(most=self._most)
+        # Moments are never changed once they stand in a course; an order's quantity still is.
+        copy.of = {intent: list(course) for intent, course in self.of.items()}
+        copy._orders = {order_id: replace(order) for order_id, order in self._orders.items()}
+        copy._instruments, copy._outside = dict(self._instruments), dict(self._outside)
         return copy
 
     def _traded_outside(self, entry: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from trader.domain.events import BrokerOrder, BrokerPosition
 from trader.domain.instruments import Instrument
 from trader.domain.values import BrokerOrderId, Leg, Paise
 from trader.engine.gate import OrderGate
-from trader.engine.ports import Outcome, Permit, RateLimited, Refused, Unknown
+from trader.engine.ports import Grant, Outcome, RateLimited, Refused, Unknown
 
 if TYPE_CHECKING:
     from ops.simulating.process import Process
@@ -39,17 +39,18 @@ class SimulatedBroker:
 
     # --- orders ---
 
-    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
-        return BrokerOrderId(await self._call("place", order, permit))
+    async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
+        return BrokerOrderId(await self._call("place", order, grant))
 
-    async def modify(self, change: ModifyOrder, permit: Permit) -> None:
-        await self._call("modify", change, permit)
+    async def modify(self, change: ModifyOrder, grant: Grant) -> None:
+        await self._call("modify", change, grant)
 
-    async def cancel(self, order: CancelOrder, permit: Permit) -> None:
-        await self._call("cancel", order, permit)
+    async def cancel(self, order: CancelOrder, grant: Grant) -> None:
+        await self._call("cancel", order, grant)
 
-    async def _call(self, operation: str, call: Call, permit: Permit) -> str:
+    async def _call(self, operation: str, call: Call, grant: Grant) -> str:
         world, process = self._world, self._process
+        permit = await grant.granted()
         trouble = world.calls.next()
         kind = trouble.kind if trouble else None
         if trouble and kind is Kind.SLOW_CONNECTION:

@@ -18,7 +18,7 @@ from trader.domain.tags import TagParts, encode_tag
 from trader.domain.values import BrokerOrderId, Epoch
 from trader.engine import gate
 from trader.engine.pacing import Call, Pace
-from trader.engine.ports import Permit, Unknown
+from trader.engine.ports import Grant, Unknown
 
 Patch = pytest.MonkeyPatch
 SEEDS = 150
@@ -35,11 +35,11 @@ def a_timeout_is_sent_again(patch: Patch) -> None:
     """The engine repeats a placement that nobody answered."""
     honest = SimulatedBroker.place
 
-    async def again(self: SimulatedBroker, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
+    async def again(self: SimulatedBroker, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
         try:
-            return await honest(self, order, permit)
+            return await honest(self, order, grant)
         except Unknown:
-            return await honest(self, order, permit)
+            return await honest(self, order, grant)
 
     patch.setattr(SimulatedBroker, "place", again)
 

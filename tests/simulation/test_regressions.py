@@ -41,6 +41,15 @@ def test_a_call_counts_in_the_second_in_which_it_leaves() -> None:
     assert run(schedule).violations == {}
 
 
+@pytest.mark.parametrize("seed", [1_209_094, 1_212_832])
+def test_a_call_that_is_slow_on_its_way_counts_in_the_second_in_which_it_arrives(seed: int) -> None:
+    """It left in one second and arrived in the next one, whose ten calls were all made: the eleventh got a 429, once."""
+    schedule = make("short", seed)
+
+    assert Kind.SLOW in {each.kind for each in schedule.troubles}
+    assert run(schedule).violations == {}
+
+
 def test_a_position_that_somebody_closes_right_after_our_own_fill_is_known_within_a_second() -> None:
     """His order explains the difference: our fill need not settle first."""
     result = run(story(Trouble(Kind.HUMAN_CLOSES, at=5.5, amount=1)))

@@ -15,6 +15,8 @@ from trader.adapters.sql.store import SqlStore
 from trader.domain.effects import PlaceOrder
 from trader.domain.tags import decode_tag
 from trader.domain.values import Leg, Tag
+from trader.engine.gate import OrderGate
+from trader.engine.ports import Permit
 from trader.engine.sending import Sender
 
 VARIABLE: Final = "TEST_STOPS_AT"
@@ -28,7 +30,7 @@ class Checkpoint(enum.StrEnum):
     DURABLE = "durable"
     """It stands in the database; nobody has begun to send it."""
     BUILT = "built"
-    """The request is whole and its connection stands; the gate was not asked."""
+    """The request is whole, its connection stands, and it is granted; the gate was not asked."""
     PASSED = "passed"
     """The gate let it pass; not a byte is written. Whatever happens now, it leaves when the process goes on."""
 
@@ -76,16 +78,23 @@ def _at_durable(stop: Callable[[Tag], None]) -> None:
     Sender.send = stopping  # type: ignore[method-assign]
 
 
-def _around_gate(before: Callable[[Tag], None] | None, after: Callable[[Tag], None] | None) -> None:
+def _at_built(stop: Callable[[Tag], None]) -> None:
+    check = OrderGate.check
+
+    def stopping(self: OrderGate, permit: Permit) -> None:
+        stop(permit.tag)
+        check(self, permit)
+
+    OrderGate.check = stopping  # type: ignore[method-assign]
+
+
+def _at_passed(stop: Callable[[Tag], None]) -> None:
     passes = Wire.pass_gate
 
     def stopping(self: Wire, connected: Any) -> None:
-        permit = self._permit
-        if permit is not None and before is not None:
-            before(permit.tag)
         passes(self, connected)
-        if permit is not None and after is not None:
-            after(permit.tag)
+        if self._permit is not None:
+            stop(self._permit.tag)
 
     Wire.pass_gate = stopping  # type: ignore[method-assign]
 
@@ -93,6 +102,6 @@ def _around_gate(before: Callable[[Tag], None] | None, after: Callable[[Tag], No
 _PUT: Final[dict[Checkpoint, Callable[[Callable[[Tag], None]], None]]] = {
     Checkpoint.DECIDED: _at_decided,
     Checkpoint.DURABLE: _at_durable,
-    Checkpoint.BUILT: lambda stop: _around_gate(stop, None),
-    Checkpoint.PASSED: lambda stop: _around_gate(None, stop),
+    Checkpoint.BUILT: _at_built,
+    Checkpoint.PASSED: _at_passed,
 }

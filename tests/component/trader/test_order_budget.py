@@ -15,7 +15,7 @@ from trader.adapters.budgeted_broker import BudgetedBroker
 from trader.adapters.order_budget import ANSWER_SECONDS, BudgetSpent, Limits, OrderBudget
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
 from trader.domain.values import BrokerOrderId
-from trader.engine.ports import GateClosed, Permit, RateLimited, Unknown
+from trader.engine.ports import GateClosed, Grant, Permit, RateLimited, Unknown
 
 pytestmark = [pytest.mark.component, pytest.mark.timeout(60)]
 
@@ -184,17 +184,18 @@ class CountingBroker:
     failure: Exception | None = None
     calls: list[str] = field(default_factory=list)
 
-    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
-        self._called("place")
+    async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
+        await self._called("place", grant)
         return BrokerOrderId("1")
 
-    async def modify(self, change: ModifyOrder, permit: Permit) -> None:
-        self._called("modify")
+    async def modify(self, change: ModifyOrder, grant: Grant) -> None:
+        await self._called("modify", grant)
 
-    async def cancel(self, order: CancelOrder, permit: Permit) -> None:
-        self._called("cancel")
+    async def cancel(self, order: CancelOrder, grant: Grant) -> None:
+        await self._called("cancel", grant)
 
-    def _called(self, operation: str) -> None:
+    async def _called(self, operation: str, grant: Grant) -> None:
+        await grant.granted()
         self.calls.append(operation)
         if self.failure is not None:
             raise self.failure

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.unit.trader.domain.exchange import Exchange
+from tests.unit.trader.domain.shortcuts import check_shortcuts
 from trader.domain.calendars import AlwaysOpen, Calendar, midnight_of
 from trader.domain.effects import (
     Announce,
@@ -183,6 +184,7 @@ class World:
         before = self.state
         self.state, effects = step(before, event)
         check_moves(before.durable, self.state.durable)
+        check_shortcuts(before, event, self.state, effects)
         self.effects.extend(effects)
         orders: list[Call] = []
         for effect in effects:

@@ -28,6 +28,7 @@ from trader.engine.leading import Signal
 from trader.engine.ports import (
     Clock,
     FeedItem,
+    Grant,
     KillRow,
     KillSwitch,
     Outcome,
@@ -170,15 +171,15 @@ class FakeBroker:
         """By operation, or by tag."""
         self.reads: list[str] = []
 
-    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
-        await self._send("place", order.tag, permit)
+    async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
+        await self._send("place", order.tag, grant)
         return BrokerOrderId(f"order-{order.tag}")
 
-    async def modify(self, change: ModifyOrder, permit: Permit) -> None:
-        await self._send("modify", change.tag, permit)
+    async def modify(self, change: ModifyOrder, grant: Grant) -> None:
+        await self._send("modify", change.tag, grant)
 
-    async def cancel(self, order: CancelOrder, permit: Permit) -> None:
-        await self._send("cancel", order.tag, permit)
+    async def cancel(self, order: CancelOrder, grant: Grant) -> None:
+        await self._send("cancel", order.tag, grant)
 
     async def orders(self) -> tuple[BrokerOrder, ...]:
         await self._read("book")
@@ -200,7 +201,8 @@ class FakeBroker:
         await self._read("limits")
         return tuple(instruments)
 
-    async def _send(self, operation: str, tag: Tag, permit: Permit) -> None:
+    async def _send(self, operation: str, tag: Tag, grant: Grant) -> None:
+        permit = await grant.granted()
         self.gate.check(permit)
         self.sent.append((asyncio.get_running_loop().time(), operation, tag, permit))
         await asyncio.sleep(ROUND_TRIP)
@@ -287,6 +289,8 @@ class Tally:
 
     commits: list[str] = field(default_factory=list)
     performances: list[tuple[str, str]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    """What each performance took."""
     standings: list[Standing] = field(default_factory=list)
     kills: list[KillReason] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -303,6 +307,7 @@ class Tally:
 
     def performed(self, operation: str, outcome: str, seconds: float) -> None:
         self.performances.append((operation, outcome))
+        self.seconds.append(seconds)
 
     def denied(self, code: GuardCode) -> None:
         """Not remembered."""

@@ -26,7 +26,7 @@ from trader.engine.domains import trading_domain
 from trader.engine.gate import OrderGate
 from trader.engine.leading import Identity
 from trader.engine.leases import LeaseTimes
-from trader.engine.ports import FeedUp
+from trader.engine.ports import FeedUp, Preflight
 from trader.engine.session import TradingEngine
 from trader.engine.settings import Ending, EnginePorts, EngineSettings
 
@@ -49,7 +49,13 @@ class Process:
     """One trader process, by hand of the test."""
 
     def __init__(
-        self, clock: VirtualClock, directory: Path, *, store: MemoryStore | None = None, nonce: str = "a"
+        self,
+        clock: VirtualClock,
+        directory: Path,
+        *,
+        store: MemoryStore | None = None,
+        nonce: str = "a",
+        preflight: Preflight | None = None,
     ) -> None:
         self.clock = clock
         self.store = store or MemoryStore()
@@ -63,7 +69,16 @@ class Process:
         self.holder = identity.holder
         self.engine: TradingEngine[EngineState] = TradingEngine(
             EngineSettings(ACCOUNT, identity, LeaseTimes(), PROFILE, "hash", directory, live=True),
-            EnginePorts(clock, self.gate, self.broker, self.feed, self.store, lease=None, telemetry=self.tally),  # type: ignore[arg-type]
+            EnginePorts(
+                clock,
+                self.gate,
+                self.broker,
+                self.feed,
+                self.store,
+                lease=None,  # type: ignore[arg-type]
+                telemetry=self.tally,
+                preflight=preflight,
+            ),
             trading_domain(DomainSettings(ACCOUNT, AlwaysOpen())),
             end_process=self.exits.append,
             elector=self._elector,

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.component.trader.orders import bracket, cancel, day, place
 from tests.unit.trader.engine.fakes import ACCOUNT, MemoryStore, Tally
 from tests.unit.trader.engine.virtual_time import VirtualClock, run_virtually
@@ -27,6 +29,8 @@ class Desk:
         self.store.epoch, self.store.holder = 1, "me"
         self.emergency = EmergencyJournal(directory)
         self.sent: list[tuple[Order, MachineTime | None]] = []
+        self.ready: list[tuple[Order, ...]] = []
+        """What was made ready, and an empty one whenever what is left of it was forgotten."""
         self.events: list[Event] = []
         self.has_lease = True
         self.kills_seen = 0
@@ -36,6 +40,8 @@ class Desk:
             Term(ACCOUNT, Epoch(1), "me"),
             Doors(
                 perform=self._perform,
+                make_ready=lambda orders: self.ready.append(tuple(orders)),
+                forget_ready=lambda: self.ready.append(()),
                 post=self.events.append,
                 may_use_lease=lambda: self.has_lease,
                 kill_stands=lambda: setattr(self, "kills_seen", self.kills_seen + 1),
@@ -82,6 +88,27 @@ def test_nothing_is_sent_before_it_stands(tmp_path: Path) -> None:
         assert [each.tags for each in desk.events if isinstance(each, Committed)] == [(ENTRY.tag,), (STOP.tag,)]
         assert desk.committer.is_idle
         running.cancel()
+
+    run_virtually(main)
+
+
+@pytest.mark.parametrize("ends", ["written", "killed", "epoch", "away"])
+def test_what_is_made_ready_is_forgotten_however_its_commit_ends(tmp_path: Path, ends: str) -> None:
+    """Once, after everything that may be sent was."""
+
+    async def main(clock: VirtualClock) -> None:
+        desk = Desk(clock, tmp_path)
+        if ends == "killed":
+            desk.store.kills[KILL.kill_id] = (KILL, True)
+        elif ends == "epoch":
+            desk.store.epoch = 2
+        elif ends == "away":
+            desk.store.is_away = True
+        desk.committer.add((), (ENTRY, STOP))
+        await desk.settle()
+        assert desk.ready == [(ENTRY, STOP), ()]
+        sent = {"written": [ENTRY, STOP], "killed": [STOP], "epoch": [], "away": [STOP]}[ends]
+        assert [order for order, _ in desk.sent] == sent
 
     run_virtually(main)
 

@@ -14,11 +14,12 @@ def paced(clock: VirtualClock) -> Pace:
 
 
 async def left(pace: Pace, clock: VirtualClock, count: int) -> list[MachineTime]:
-    """When each of so many calls leaves, that goes at once."""
+    """When each of so many calls leaves, that goes and is answered at once."""
     times = []
     for _ in range(count):
         call = await pace.turn()
         call.left()
+        call.over()
         times.append(clock.machine_time())
     return times
 
@@ -43,9 +44,28 @@ def test_a_call_counts_when_it_leaves_not_when_it_had_its_turn() -> None:
         await left(pace, clock, LIMIT - 1)
         await asyncio.sleep(0.9)
         slow.left()
+        slow.over()
         gone = clock.machine_time()
         times = await left(pace, clock, LIMIT)
         assert [each - gone >= WINDOW for each in times] == [False, False, True]
+
+    run_virtually(main)
+
+
+def test_a_call_that_is_not_answered_may_arrive_in_any_second_until_it_is() -> None:
+    """A slow network brings it to the broker among the calls of a later second: it holds its place in that one, too."""
+
+    async def main(clock: VirtualClock) -> None:
+        pace = paced(clock)
+        slow = await pace.turn()
+        slow.left()
+        await left(pace, clock, LIMIT - 1)
+        await asyncio.sleep(1.5)
+        following = asyncio.ensure_future(left(pace, clock, LIMIT))
+        await asyncio.sleep(0.25)
+        slow.over()
+        times = await following
+        assert [each - times[0] >= WINDOW for each in times] == [False] * (LIMIT - 1) + [True]
 
     run_virtually(main)
 

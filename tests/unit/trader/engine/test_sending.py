@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.component.trader.orders import cancel, place
-from tests.unit.trader.engine.fakes import FakeBroker, Tally
+from tests.unit.trader.engine.fakes import ROUND_TRIP, FakeBroker, Tally
 from tests.unit.trader.engine.virtual_time import VirtualClock, run_virtually
 from trader.domain.effects import ReadBook, ReadFunds, ReadPositions
 from trader.domain.events import (
@@ -21,7 +21,7 @@ from trader.domain.values import SECOND, Epoch, IntentId, Leg, MachineTime, Tag
 from trader.engine.gate import OrderGate
 from trader.engine.pacing import Pace
 from trader.engine.ports import RateLimited, Refused, Unknown
-from trader.engine.sending import Sender
+from trader.engine.sending import AHEAD, Sender
 
 ENTRY, STOP = place(1), place(1, leg=Leg.STOP)
 
@@ -47,7 +47,7 @@ class Bench:
 
 
 def test_what_two_seconds_decided_and_one_commit_let_out_still_leaves_at_the_brokers_pace() -> None:
-    """Ten calls go at once, the first ones; the next wait until no window of a second holds more."""
+    """Ten calls go at once, the first ones; the next wait until a second after those were answered."""
 
     async def main(clock: VirtualClock) -> None:
         bench = Bench(clock)
@@ -56,7 +56,7 @@ def test_what_two_seconds_decided_and_one_commit_let_out_still_leaves_at_the_bro
             bench.sender.send(tasks, Epoch(1), stops, clock.machine_time())
         times = [second for second, *_ in bench.broker.sent]
         assert [tag for _, _, tag, _ in bench.broker.sent[:10]] == [each.tag for each in stops[:10]]
-        assert [round(each, 2) for each in times] == [0.0] * 10 + [1.1] * 3
+        assert [round(each, 2) for each in times] == [0.0] * 10 + [1 + ROUND_TRIP] * 3
 
     run_virtually(main)
 
@@ -89,6 +89,45 @@ def test_orders_leave_side_by_side_and_each_answer_is_one_event() -> None:
         assert (reply.operation, reply.outcome) == ("cancel", "refused")
         assert sorted(bench.marks) == sorted([(ENTRY.tag, "answered"), (STOP.tag, "answered"), (target.tag, "unknown")])
         assert ("place", "rate_limited") in bench.tally.performances
+
+    run_virtually(main)
+
+
+def test_what_is_made_ready_leaves_with_its_commit_and_not_before() -> None:
+    """Its road to the broker is timed from then on, and it goes in the order of its batch."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        stops = [place(1, leg=Leg.STOP, attempt=number) for number in range(6)]
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.make_ready(tasks, Epoch(1), stops)
+            await asyncio.sleep(3)
+            assert (bench.broker.sent, bench.sender.in_flight) == ([], AHEAD)
+            bench.sender.send(tasks, Epoch(1), stops, clock.machine_time())
+            bench.sender.forget_ready()
+        assert [(round(at, 2), tag) for at, _, tag, _ in bench.broker.sent] == [(3.0, each.tag) for each in stops]
+        assert {type(each) for each in bench.events} == {PlaceAccepted}
+        assert {round(seconds, 2) for seconds in bench.tally.seconds} == {ROUND_TRIP}
+
+    run_virtually(main)
+
+
+def test_what_is_made_ready_and_not_sent_is_forgotten_without_a_word() -> None:
+    """Its commit was refused: the domain heard so already, and the same order may be decided anew."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.make_ready(tasks, Epoch(1), [ENTRY, cancel(STOP), STOP])
+            await asyncio.sleep(1)
+            bench.sender.send(tasks, Epoch(1), [STOP], clock.machine_time())
+            bench.sender.forget_ready()
+        assert [tag for _, _, tag, _ in bench.broker.sent] == [STOP.tag]
+        assert ([type(each) for each in bench.events], bench.marks) == ([PlaceAccepted], [(STOP.tag, "answered")])
+        assert bench.sender.in_flight == 0
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.send(tasks, Epoch(1), [ENTRY], clock.machine_time())
+        assert [tag for _, _, tag, _ in bench.broker.sent] == [STOP.tag, ENTRY.tag]
 
     run_virtually(main)
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 from tests.component.trader.orders import bracket, day, place, planned
 from tests.unit.trader.engine.fakes import ACCOUNT
 from tests.unit.trader.engine.process import PROFILE, Process, row, virtually
+from tests.unit.trader.engine.virtual_time import VirtualClock, run_virtually
 from trader.domain.effects import ConfigJudged
 from trader.domain.evolving import evolve
+from trader.domain.instruments import Instrument
 from trader.domain.profiles import Config
 from trader.domain.values import (
     ConfigRefusal,
@@ -42,6 +44,41 @@ def test_a_standby_touches_nothing_at_the_broker(tmp_path: Path) -> None:
         assert process.elector.is_stopped
 
     virtually(tmp_path, story)
+
+
+class LoadedOnly:
+    """A preflight whose one line is the instruments of the day; it counts its looks."""
+
+    is_loaded, looks = False, 0
+
+    async def judge(self) -> tuple[bool, str]:
+        self.looks += 1
+        return self.is_loaded, "" if self.is_loaded else "no instruments yet"
+
+
+def test_preflight_looks_again_as_soon_as_the_instruments_are_loaded(tmp_path: Path) -> None:
+    """The first look finds none, and nothing new waits a whole second for the next."""
+
+    async def main(clock: VirtualClock) -> None:
+        preflight = LoadedOnly()
+        process = Process(clock, tmp_path, preflight=preflight)
+        load = process.broker.instruments
+
+        async def slowly(underlyings: Sequence[str], kinds: Sequence[str]) -> tuple[Instrument, ...]:
+            found = await load(underlyings, kinds)
+            preflight.is_loaded = True
+            return found
+
+        process.broker.instruments = slowly  # type: ignore[method-assign]
+        running = await process.lead()  # 0.8 s after the engine began to lead
+        assert preflight.looks == 2
+        await asyncio.sleep(1)
+        view = process.engine.snapshot().view
+        assert (view and view.trading_state, preflight.looks) == (TradingState.LIVE, 2)
+        process.engine.stop()
+        assert await running is Ending.STOPPED
+
+    run_virtually(main)
 
 
 def test_a_winner_takes_a_higher_epoch_waits_and_only_then_reads_for_itself(tmp_path: Path) -> None:
@@ -227,7 +264,7 @@ def test_a_kill_halts_the_leader_and_the_next_leader(tmp_path: Path) -> None:
         running = await process.lead()
         await asyncio.sleep(6)
         kill_id = await process.engine.request_kill(KillReason.MANUAL, "enough", "desk")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         view = process.engine.snapshot().view
         assert view is not None
         assert (view.trading_state, process.gate.proofs.killed) == (TradingState.HALTED, True)

@@ -8,9 +8,29 @@ from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
 from trader.domain.events import BrokerOrder, BrokerPosition
 from trader.domain.instruments import Instrument
 from trader.domain.values import BrokerOrderId, Paise
-from trader.engine.ports import Broker, GateClosed, Permit, RateLimited
+from trader.engine.ports import Broker, GateClosed, Grant, Permit, RateLimited
 
 T = TypeVar("T")
+
+
+class _Counted:
+    """A grant that is counted when it is given: the account's second is the one in which the request leaves."""
+
+    def __init__(self, grant: Grant, budget: OrderBudget, *, is_placement: bool) -> None:
+        self._grant = grant
+        self._budget = budget
+        self._is_placement = is_placement
+
+    async def granted(self) -> Permit:
+        permit = await self._grant.granted()
+        if permit.adds_risk:
+            try:
+                await self._budget.take()
+            except BudgetSpent as spent:
+                raise GateClosed(str(spent)) from spent
+        else:
+            self._budget.note(is_placement=self._is_placement)
+        return permit
 
 
 class BudgetedBroker:
@@ -20,30 +40,21 @@ class BudgetedBroker:
         self._broker = broker
         self._budget = budget
 
-    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
+    async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
         """As the broker's; an entry for which there is no room is `GateClosed`: no byte of it left.
 
         Raises:
             Outcome: see `Broker`.
         """
-        if permit.adds_risk:
-            try:
-                await self._budget.take()
-            except BudgetSpent as spent:
-                raise GateClosed(str(spent)) from spent
-        else:
-            self._budget.note(is_placement=True)
-        return await self._watched(self._broker.place(order, permit))
+        return await self._watched(self._broker.place(order, _Counted(grant, self._budget, is_placement=True)))
 
-    async def modify(self, change: ModifyOrder, permit: Permit) -> None:
+    async def modify(self, change: ModifyOrder, grant: Grant) -> None:
         """As the broker's; counted."""
-        self._budget.note(is_placement=False)
-        await self._watched(self._broker.modify(change, permit))
+        await self._watched(self._broker.modify(change, _Counted(grant, self._budget, is_placement=False)))
 
-    async def cancel(self, order: CancelOrder, permit: Permit) -> None:
+    async def cancel(self, order: CancelOrder, grant: Grant) -> None:
         """As the broker's; counted."""
-        self._budget.note(is_placement=False)
-        await self._watched(self._broker.cancel(order, permit))
+        await self._watched(self._broker.cancel(order, _Counted(grant, self._budget, is_placement=False)))
 
     async def orders(self) -> tuple[BrokerOrder, ...]:
         """As the broker's: reads have limits of their own."""

@@ -104,4 +104,5 @@ def open_day(turn: Turn) -> None:
     if session.phase is Phase.CLOSED or not control.net_liquidation or turn.durable.open:
         return
     turn.record(DayOpened(turn.market_time, session.trading_date, control.net_liquidation))
+    turn.change_control(told={})
     turn.announce("day_opened", date=session.trading_date, net_liquidation_paise=control.net_liquidation)

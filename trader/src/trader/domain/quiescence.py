@@ -25,6 +25,15 @@ def is_quiescent(state: EngineState) -> bool:
     return all(_stands(bracket, tracks) for bracket in durable.open.values())
 
 
+def ends_quiet(before: EngineState, after: EngineState) -> bool:
+    """Whether a step out of a quiescent state ended the quiet. Cheap for most of them: a quote that brings nothing changes neither
+    what is known of our orders nor what was decided.
+    """
+    if after.control is before.control and after.durable is before.durable:
+        return False
+    return not is_quiescent(after)
+
+
 def _stands(bracket: Bracket, tracks: Mapping[Tag, Track]) -> bool:
     """Protected on both sides, and left alone."""
     live_of = bracket.orders.live_of

@@ -20,7 +20,17 @@ from trader.domain.state import Order, Suspicion
 from trader.domain.tags import TagParts, decode_tag
 from trader.domain.turn import Turn
 from trader.domain.updating import find_by_id, find_order, is_copy, note_foreign, take_row
-from trader.domain.values import InstrumentKey, IntentId, Leg, MachineTime, OrderStatus, Paise, SignalKey
+from trader.domain.values import (
+    BrokerOrderId,
+    InstrumentKey,
+    IntentId,
+    Leg,
+    MachineTime,
+    OrderStatus,
+    Paise,
+    Quantity,
+    SignalKey,
+)
 
 ADOPTED = "adopted"
 
@@ -65,15 +75,19 @@ def on_book_read(turn: Turn, event: BookRead) -> None:
 
 def _untold(turn: Turn, rows: Iterable[BrokerOrder]) -> list[BrokerOrder]:
     """The rows that say more than that a settled order is settled: at the end of a day those are nearly all of every book."""
-    still_open, closed = turn.durable.open, turn.durable.closed
+    still_open, closed, told = turn.durable.open, turn.durable.closed, turn.control.told
     found = []
-    for row in rows:
+    settled: dict[BrokerOrderId, Quantity] = {}
+    for row in [row for row in rows if told.get(row.order_id) != row.filled_quantity]:
         parts = decode_tag(row.tag)
         if parts is not None and row.tag is not None:
             bracket = closed.get(parts.intent) or still_open.get(parts.intent)
             if bracket is not None and bracket.orders.settled.get(row.tag) == (row.order_id, row.filled_quantity):
+                settled[row.order_id] = row.filled_quantity
                 continue
         found.append(row)
+    if settled:
+        turn.change_control(told={**told, **settled})
     return found
 
 

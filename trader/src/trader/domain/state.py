@@ -346,6 +346,8 @@ class Control:
     """Position differences that one read showed; a book and a second read make them count."""
     copies: int = 0
     """Orders of the broker's book under a tag that another order of ours has: somebody used it a second time."""
+    told: Mapping[BrokerOrderId, Quantity] = field(default_factory=dict)
+    """Of the rows of the broker's book that say no more than that a settled order is settled: their fills."""
     foreign_orders: Mapping[BrokerOrderId, BrokerOrder] = field(default_factory=dict)
     """Working orders of the account that are not ours."""
     foreign_fills: Mapping[BrokerOrderId, int] = field(default_factory=dict)

@@ -35,6 +35,10 @@ class Doors:
 
     perform: Callable[[Sequence[Order], MachineTime | None], None]
     """Send these: they are durable. With when the epoch was proved, None when only the Lease stands."""
+    make_ready: Callable[[Sequence[Order]], None]
+    """These may be sent soon: whatever can be done before they are durable may be done."""
+    forget_ready: Callable[[], None]
+    """Of what was made ready, all that may be sent was."""
     post: Callable[[Event], None]
     may_use_lease: Callable[[], bool]
     """Whether the Lease still proves us."""
@@ -99,8 +103,12 @@ class Committer:
             ):  # without waiting for the question whether the database is back: exits wait for nobody
                 self._commit_without_database(batch)
             else:
-                async with self._asking:
-                    await self._commit(batch)
+                self._doors.make_ready(batch.orders)
+                try:
+                    async with self._asking:
+                        await self._commit(batch)
+                finally:
+                    self._doors.forget_ready()
             self._is_busy = False
 
     async def prove(self) -> None:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from trader.domain.effects import Effect, PlaceOrder
 from trader.domain.engine import apply, step
 from trader.domain.events import Event
-from trader.domain.quiescence import is_quiescent
+from trader.domain.quiescence import ends_quiet, is_quiescent
 from trader.domain.records import Record
 from trader.domain.state import EngineSettings as DomainSettings
 from trader.domain.state import EngineState, initial_state
@@ -32,6 +32,8 @@ class Domain(Generic[State]):
     """What of it is worth telling at once; called ten times a second, cheap."""
     is_quiescent: Callable[[State], bool]
     """Whether time alone brings nothing that cannot wait for half a second."""
+    ends_quiet: Callable[[State, State], bool]
+    """Whether the second state, which came of the first by a step, is not quiescent, when the first was."""
     risk_generation: Callable[[State], int]
     is_superseded: Callable[[State, PlaceOrder], bool]
     """Whether this order, decided a moment ago and durable now, must not leave any more; called right before it would."""
@@ -46,6 +48,7 @@ def trading_domain(settings: DomainSettings) -> Domain[EngineState]:
         view=view,
         news=news,
         is_quiescent=is_quiescent,
+        ends_quiet=ends_quiet,
         risk_generation=attrgetter("control.risk_generation"),
         is_superseded=is_superseded,
     )

@@ -52,6 +52,11 @@ class KillDesk:
         """When the database last answered."""
         self.standing: KillRow | None = self._unwritten[-1] if self._unwritten else None
 
+    @property
+    def owes(self) -> bool:
+        """Whether the database has not heard yet what this process did or heard."""
+        return bool(self._unwritten) or self._unheard is not None
+
     async def request(self, reason: KillReason, note: str, by: str) -> str:
         """Kill now; the id of the kill that stands then, of an earlier one when one stood."""
         if self.standing is not None:
@@ -98,7 +103,7 @@ class KillDesk:
         """Tell the database what it has not heard, then agree with it. Called a few times a second."""
         async with self._asking:
             try:
-                if self._unwritten or self._unheard is not None:
+                if self.owes:
                     await self._tell()
                 self._agree(await self._store.standing_kill(self._account))
             except StoreAway:

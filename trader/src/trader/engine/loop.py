@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Generic, assert_never
 
 import structlog
@@ -59,19 +60,19 @@ from trader.engine.ports import Broker, Clock, Feed, KillRow, Preflight, Store, 
 from trader.engine.records import Order
 from trader.engine.sending import Sender
 from trader.engine.standing import Holdings, Proof, standing
+from trader.engine.ticking import QUIET_SECONDS, TICK_SECONDS, Ticker
 
 log = structlog.get_logger(__name__)
 
-TICK_SECONDS = 0.1
-QUIESCENT_TICKS = 5
-"""A quiescent state hears of every fifth tick only: nothing is due in it but idle reads."""
 PROVE_SECONDS = 0.5
 """Without commits, the epoch is proved this often: an outage or a successor is noticed without an order."""
 PREFLIGHT_SECONDS = 10.0
+PREFLIGHT_RED_SECONDS = 1.0
 TURNS_BEFORE_YIELD = 32
 # Tuples made once: a union in the hot path is made anew for each event.
 _WITH_ROWS = (BookRead, OrderUpdated)
 _WORTH_A_LOOK = (ClockTick, StandingChanged)
+_TAG = attrgetter("tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,16 @@ class Leadership(Generic[State]):
         self._viewed: State = state
         self._view = domain.view(state)
         self._told: tuple[object, ...] = ()
+        self._known_tags: set[str | None] = set()
+        """Tags of the day's book that were looked at already."""
         pace = Pace(ports.clock.machine_time, lambda: self.profile.orders_per_second)
         self._sender = Sender(ports.broker, ports.clock, ports.telemetry, post=self.post, mark=self._mark, pace=pace)
         self._committer = Committer(
             term,
             Doors(
                 perform=self._perform,
+                make_ready=lambda orders: self._sender.make_ready(self._tasks, self._term.epoch, orders),
+                forget_ready=self._sender.forget_ready,
                 post=self.post,
                 may_use_lease=lambda: ports.clock.machine_time() < ports.lease_deadline() - SEND_LIMIT,
                 kill_stands=self._ask_for_kill,
@@ -133,6 +138,7 @@ class Leadership(Generic[State]):
             telemetry=ports.telemetry,
         )
         self._market = MarketTask(ports.broker, ports.feed, ports.clock, lambda: self.profile, self.post)
+        self._ticker = Ticker(ports.clock.machine_time, self._tick)
 
     @property
     def view(self) -> StateView:
@@ -169,7 +175,7 @@ class Leadership(Generic[State]):
             self._tasks = tasks
             tasks.create_task(self._turn(), name="loop")
             tasks.create_task(self._committer.run(), name="committer")
-            tasks.create_task(self._tick(), name="tick")
+            tasks.create_task(self._ticker.run(), name="tick")
             tasks.create_task(self._prove(), name="prove")
             tasks.create_task(self._market.run(), name="market")
             tasks.create_task(self._judge_preflight(), name="preflight")
@@ -216,7 +222,10 @@ class Leadership(Generic[State]):
         if isinstance(event, _WITH_ROWS) and self._shows_newer_epoch(event):
             self._ports.lost("the broker's book shows a newer epoch than ours")
             return
-        self._state, effects = self._domain.step(self._state, event)
+        before = self._state
+        self._state, effects = self._domain.step(before, event)
+        if self._ticker.is_slow and self._domain.ends_quiet(before, self._state):
+            self._ticker.hasten()
         generation = self._domain.risk_generation(self._state)
         if generation != self._ports.gate.proofs.risk_generation:
             self._ports.gate.risk_generation(generation)
@@ -235,9 +244,16 @@ class Leadership(Generic[State]):
 
     def _shows_newer_epoch(self, event: BookRead | OrderUpdated) -> bool:
         """Another leader's orders, or our database came back from an old backup: either way we are not the last."""
-        orders = event.orders if isinstance(event, BookRead) else (event.order,)
-        found = map(decode_tag, [order.tag for order in orders])
-        return any(parts is not None and parts.epoch > self._term.epoch for parts in found)
+        orders, known = event.orders if isinstance(event, BookRead) else (event.order,), self._known_tags
+        if known.issuperset(map(_TAG, orders)):
+            return False
+        for order in orders:
+            if order.tag not in known:
+                parts = decode_tag(order.tag)
+                if parts is not None and parts.epoch > self._term.epoch:
+                    return True
+                known.add(order.tag)
+        return False
 
     def _sort(self, effect: Effect, records: list[Record], orders: list[Order]) -> None:
         match effect:
@@ -278,20 +294,20 @@ class Leadership(Generic[State]):
 
     # --- its companions ---
 
-    async def _tick(self) -> None:
-        due, ticks = self._ports.clock.machine_time(), 0
-        while True:
-            now = self._ports.clock.machine_time()
-            self._ports.telemetry.lagged(max(0.0, (now - due) / SECOND), len(self._inbox))
-            if self._inbox.conflated:
-                self._ports.telemetry.conflated(self._inbox.conflated)
-                self._inbox.conflated = 0
-            self._judge_standing()
-            ticks += 1
-            if ticks % QUIESCENT_TICKS == 0 or not self._domain.is_quiescent(self._state) or len(self._inbox):
-                self.post(ClockTick(*self._now()))
-            due = MachineTime(max(due, now - SECOND) + round(TICK_SECONDS * SECOND))
-            await asyncio.sleep(max(0.0, (due - self._ports.clock.machine_time()) / SECOND))
+    def _tick(self, due: MachineTime) -> float:
+        """One tick that was due then; seconds until the next one."""
+        at, market_time = self._now()
+        self._ports.telemetry.lagged(max(0.0, (at - due) / SECOND), len(self._inbox))
+        if self._inbox.conflated:
+            self._ports.telemetry.conflated(self._inbox.conflated)
+            self._inbox.conflated = 0
+        self._judge_standing()
+        self.post(ClockTick(at, market_time))
+        if not self._domain.is_quiescent(self._state) or len(self._inbox) > 1:
+            return TICK_SECONDS
+        # A Lease that is about to run out is not slept over.
+        left = (self._ports.lease_deadline() - SEND_LIMIT - at) / SECOND
+        return max(TICK_SECONDS, min(QUIET_SECONDS, left))
 
     def _judge_standing(self) -> None:
         now = self._ports.clock.machine_time()
@@ -325,7 +341,10 @@ class Leadership(Generic[State]):
             if self._ports.preflight is not None:
                 passed, message = await self._ports.preflight.judge()
             self.post(PreflightJudged(*self._now(), passed, message))
-            await asyncio.sleep(PREFLIGHT_SECONDS if passed else 1.0)
+            if passed:
+                await asyncio.sleep(PREFLIGHT_SECONDS)
+            else:  # what it missed may have been the instruments
+                await self._market.until_loaded(PREFLIGHT_RED_SECONDS)
 
     def _mark(self, tag: Tag, state: str) -> None:
         self._marks.append((tag, state))

@@ -1,6 +1,7 @@
 """The leader's ears at the market: instruments of the day, then the stream; both again when the market's day changes."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -38,6 +39,7 @@ class MarketTask:
         self._profile = profile
         self._post = post
         self._reload = asyncio.Event()
+        self._loaded = asyncio.Event()
 
     def reload(self) -> None:
         """Load the instruments anew: another profile allows others."""
@@ -50,6 +52,7 @@ class MarketTask:
             day, profile = self._day(), self._profile()
             instruments = await self._load(profile)
             self._post(InstrumentsLoaded(self._clock.machine_time(), self._clock.market_time(), tuple(instruments)))
+            self._loaded.set()
             listening = asyncio.ensure_future(self._listen(instruments))
             following = asyncio.ensure_future(self._follow_limits(instruments))
             try:
@@ -64,6 +67,13 @@ class MarketTask:
                 listening.cancel()
                 following.cancel()
                 await asyncio.wait({listening, following})
+
+    async def until_loaded(self, seconds: float) -> None:
+        """Return as soon as the instruments were loaded once more, or after so long; for one who waits."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._loaded.wait()
+        self._loaded.clear()
 
     async def _follow_limits(self, instruments: Sequence[Instrument]) -> None:
         """Read the circuit limits again and again; what cannot be read leaves the last ones, and the broker refuses."""

@@ -1,8 +1,8 @@
 """The order calls of one process at the wire: never more in any second than the broker takes from the account.
 
 The domain counts a call when it decides it. A commit that stalls lets two seconds' decisions go out together, and the broker
-counts what arrives: so what leaves is counted once more, here, and what would be one too many waits for its second. A call counts
-in the second in which the gate lets it pass: a connection that took its time to stand carries it into another one.
+counts what arrives: so what leaves is counted once more, here, and what would be one too many waits for its second. A call may
+arrive at any time between the gate and its answer: it counts from its turn until a second after both.
 """
 
 import asyncio
@@ -13,27 +13,32 @@ from trader.domain.values import SECOND, MachineTime
 WINDOW = SECOND + SECOND // 10
 """A second, and what two requests may differ in on their way."""
 LOOK_SECONDS = 0.02
-"""How often it is looked whether a call that holds a place has left."""
+"""How often it is looked whether a call that holds a place is over."""
 
 
 class Call:
-    """One call's place: held from its turn until a window after it left."""
+    """One call's place: held from its turn until no request that leaves later can arrive within a second of it."""
 
-    __slots__ = ("_machine_time", "left_at")
+    __slots__ = ("_left_at", "_machine_time", "free_at")
 
     def __init__(self, machine_time: Callable[[], MachineTime]) -> None:
         self._machine_time = machine_time
-        self.left_at: MachineTime | None = None
-        """None while it is on its way to the wire, and may leave at any moment."""
+        self._left_at: MachineTime | None = None
+        self.free_at: MachineTime | None = None
+        """None while it may be anywhere between its turn and its answer."""
 
     def left(self) -> None:
         """The gate let it pass, now; from whatever thread."""
-        self.left_at = self._machine_time()
+        self._left_at = self._machine_time()
 
     def over(self) -> None:
-        """It was answered or given up; one that the gate never saw counts as leaving now, for that is never too early."""
-        if self.left_at is None:
-            self.left()
+        """It was answered or given up; one that the gate never saw counts as leaving now, for that is never too early.
+
+        One that was given up may still be on its way. Nobody knows for how long, and exits do not wait for it any longer.
+        """
+        now = self._machine_time()
+        left_at = now if self._left_at is None else self._left_at
+        self.free_at = MachineTime(max(left_at + WINDOW, now + SECOND))
 
 
 class Pace:
@@ -57,11 +62,11 @@ class Pace:
     def _wait(self) -> float:
         """Seconds until it is worth looking again; 0 when there is a place."""
         now = self._machine_time()
-        self._calls = [each for each in self._calls if each.left_at is None or each.left_at > now - WINDOW]
+        self._calls = [each for each in self._calls if each.free_at is None or each.free_at > now]
         limit = max(1, self._per_second())
         if len(self._calls) < limit:
             return 0.0
-        gone = sorted(each.left_at for each in self._calls if each.left_at is not None)
+        known = sorted(each.free_at for each in self._calls if each.free_at is not None)
         over = len(self._calls) - limit
-        # So many must be past their window before there is a place; while fewer have left, nobody knows when that is.
-        return (gone[over] + WINDOW - now) / SECOND if over < len(gone) else LOOK_SECONDS
+        # So many must be free before there is a place; while fewer are answered, nobody knows when that is.
+        return (known[over] - now) / SECOND if over < len(known) else LOOK_SECONDS

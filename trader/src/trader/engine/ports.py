@@ -54,6 +54,22 @@ class Permit:
     leaves: Callable[[], None] = field(default=_nobody, compare=False)
     """Told by the gate that it lets the request pass."""
 
+    async def granted(self) -> "Permit":
+        """This one: it was granted already."""
+        return self
+
+
+class Grant(Protocol):
+    """A permit that may still be on its way, while the request that needs it is made ready."""
+
+    async def granted(self) -> Permit:
+        """Return the permit once the order is durable and its turn has come; to be asked once.
+
+        Raises:
+            GateClosed: it never will be.
+        """
+        ...
+
 
 class Outcome(Exception):  # noqa: N818 - a tree of outcomes, not of errors
     """How a call to the broker ended when it did not succeed.
@@ -88,13 +104,16 @@ class Unknown(Outcome):
 
 
 class Broker(Protocol):
-    """The broker's REST interface. All raise `Outcome`s."""
+    """The broker's REST interface. All raise `Outcome`s.
 
-    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId: ...
+    Not a byte of an order leaves before its grant, and its deadline counts from there.
+    """
 
-    async def modify(self, change: ModifyOrder, permit: Permit) -> None: ...
+    async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId: ...
 
-    async def cancel(self, order: CancelOrder, permit: Permit) -> None: ...
+    async def modify(self, change: ModifyOrder, grant: Grant) -> None: ...
+
+    async def cancel(self, order: CancelOrder, grant: Grant) -> None: ...
 
     async def orders(self) -> tuple[BrokerOrder, ...]: ...
 

@@ -1,11 +1,13 @@
 """Calls to the broker: each order in a task of its own, each read once at a time; whatever comes of them is an event.
 
+The first orders of a batch are made ready while it is committed, and are granted once it stands: on the order path nothing is left
+to do then but to ask the gate and to write.
+
 Nothing here repeats a call: an answer that is missing is the domain's to resolve, by the book (rule 2).
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder, ReadBook, ReadFunds, ReadPositions
@@ -21,11 +23,14 @@ from trader.domain.events import (
     ReadFailed,
 )
 from trader.domain.values import SECOND, Epoch, MachineTime, MarketTime, Tag
+from trader.engine.granting import Forthcoming
 from trader.engine.pacing import Pace
-from trader.engine.ports import Broker, Clock, GateClosed, Outcome, Permit, Refused, Telemetry, Unknown
+from trader.engine.ports import Broker, Clock, GateClosed, Outcome, Refused, Telemetry, Unknown
 from trader.engine.records import Order
 
 ReadEffect = ReadBook | ReadPositions | ReadFunds
+AHEAD = 4
+"""So many orders are made ready at once: the broker's adapter has workers for more, those of earlier batches wait for none."""
 _READS = {ReadBook: "book", ReadPositions: "positions", ReadFunds: "funds"}
 
 
@@ -50,24 +55,35 @@ class Sender:
         self._mark = mark
         self._pace = pace
         self._reading: set[str] = set()
+        self._ready: dict[int, Forthcoming] = {}
+        """Of orders that are made ready and wait for their commit, by the identity of the object: two of a batch may be equal."""
         self.in_flight = 0
         """Orders on their way; reads do not count."""
+
+    def make_ready(self, tasks: asyncio.TaskGroup, epoch: Epoch, orders: Sequence[Order]) -> None:
+        """Begin with the first of these orders; not a byte of them leaves before `send`."""
+        for order in orders[:AHEAD]:
+            self._ready[id(order)] = self._begin(tasks, epoch, order)
 
     def send(
         self, tasks: asyncio.TaskGroup, epoch: Epoch, orders: Sequence[Order], epoch_checked_at: MachineTime | None
     ) -> None:
         """Send these orders at once, side by side. They are durable; `epoch_checked_at` is from before that was proved."""
         for order in orders:
-            place = order if isinstance(order, PlaceOrder) else None
-            permit = Permit(
-                tag=order.tag,
-                adds_risk=place is not None and place.adds_risk,
-                epoch=epoch,
-                risk_generation=place.risk_generation if place is not None else 0,
-                epoch_checked_at=epoch_checked_at,
-            )
-            self.in_flight += 1
-            tasks.create_task(self._send(order, permit), name=f"send-{order.tag}")
+            grant = self._ready.pop(id(order), None) or self._begin(tasks, epoch, order)
+            grant.give(epoch_checked_at)
+
+    def forget_ready(self) -> None:
+        """What was made ready and not sent never will be: its commit ended otherwise, and the domain knows."""
+        for grant in self._ready.values():
+            grant.withdraw()
+        self._ready.clear()
+
+    def _begin(self, tasks: asyncio.TaskGroup, epoch: Epoch, order: Order) -> Forthcoming:
+        grant = Forthcoming(order, epoch, self._pace, self._clock.machine_time)
+        self.in_flight += 1
+        tasks.create_task(self._send(order, grant), name=f"send-{order.tag}")
+        return grant
 
     def read(self, tasks: asyncio.TaskGroup, effect: ReadEffect) -> None:
         """Read, unless the same read is under way: its answer will do."""
@@ -76,26 +92,23 @@ class Sender:
             self._reading.add(what)
             tasks.create_task(self._read(effect, what), name=f"read-{what}")
 
-    async def _send(self, order: Order, permit: Permit) -> None:
-        call = None
+    async def _send(self, order: Order, grant: Forthcoming) -> None:
         try:
-            call = await self._pace.turn()
-            permit = replace(permit, leaves=call.left)
             if isinstance(order, PlaceOrder):
-                await self._place(order, permit)
+                await self._place(order, grant)
             else:
-                await self._change(order, permit)
+                await self._change(order, grant)
         finally:
             self.in_flight -= 1
-            if call is not None:
-                call.over()
+            grant.over()
 
-    async def _place(self, order: PlaceOrder, permit: Permit) -> None:
-        started = self._clock.machine_time()
+    async def _place(self, order: PlaceOrder, grant: Forthcoming) -> None:
         event: Event
         try:
-            order_id = await self._broker.place(order, permit)
+            order_id = await self._broker.place(order, grant)
         except Refused as refusal:
+            if grant.is_withdrawn:
+                return
             outcome = _name(refusal)
             event = PlaceRefused(
                 *self._now(), order.tag, str(refusal), by_gate=isinstance(refusal, GateClosed), kind=outcome
@@ -106,24 +119,25 @@ class Sender:
         else:
             outcome = "accepted"
             event = PlaceAccepted(*self._now(), order.tag, order_id)
-        self._ended("place", outcome, started)
+        self._ended("place", outcome, grant.given_at)
         self._mark(order.tag, "unknown" if outcome == "unknown" else "answered")
         self._post(event)
 
-    async def _change(self, order: ModifyOrder | CancelOrder, permit: Permit) -> None:
-        started = self._clock.machine_time()
+    async def _change(self, order: ModifyOrder | CancelOrder, grant: Forthcoming) -> None:
         operation = "modify" if isinstance(order, ModifyOrder) else "cancel"
         outcome, message, told = "accepted", "", "accepted"
         try:
             if isinstance(order, ModifyOrder):
-                await self._broker.modify(order, permit)
+                await self._broker.modify(order, grant)
             else:
-                await self._broker.cancel(order, permit)
+                await self._broker.cancel(order, grant)
         except Refused as refusal:
+            if grant.is_withdrawn:
+                return
             outcome, message, told = "refused", str(refusal), _name(refusal)
         except Unknown as doubt:
             outcome, message, told = "unknown", str(doubt), "unknown"
-        self._ended(operation, told, started)
+        self._ended(operation, told, grant.given_at)
         self._post(MutationReply(*self._now(), order.tag, operation, outcome, message, told))
 
     async def _read(self, effect: ReadEffect, what: str) -> None:

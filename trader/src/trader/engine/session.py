@@ -33,6 +33,8 @@ from trader.engine.taking import Take, take_over
 log = structlog.get_logger(__name__)
 
 KILL_POLL_SECONDS = 0.25
+STANDBY_POLL_SECONDS = 1.0
+"""Who does not lead has nothing to close by a kill; it only shows it."""
 NO_EPOCH_PAUSE_SECONDS = 5.0
 """How long a pod that found no epoch leaves the Lease to others."""
 
@@ -360,7 +362,8 @@ class TradingEngine(Generic[State]):
         while True:
             self._turned_at = self._ports.clock.machine_time()
             await self._desk.poll()
-            await asyncio.sleep(KILL_POLL_SECONDS)
+            is_quiet = self._leadership is None and not self._desk.owes
+            await asyncio.sleep(STANDBY_POLL_SECONDS if is_quiet else KILL_POLL_SECONDS)
 
     def _elector_thread(self, heard: Callable[[Signal], None], told: Callable[[], Mapping[str, str]]) -> ElectorThread:
         return ElectorThread(

@@ -18,7 +18,7 @@ import structlog
 from trader.adapters.kite.official import KiteConnect, proxies
 from trader.adapters.kite.outcomes import outcome_of
 from trader.adapters.kite.transport import GatedAdapter, Wire, carried_by
-from trader.engine.ports import GateClosed, Outcome, Unknown
+from trader.engine.ports import GateClosed, Grant, Outcome, Unknown
 
 T = TypeVar("T")
 
@@ -58,24 +58,34 @@ class Lane:
         self._client.api_key = api_key
         self._client.set_access_token(access_token)
 
-    async def call(
-        self, work: Callable[[KiteConnect], T], wire: Wire | None = None, deadline_seconds: float | None = None
-    ) -> T:
+    async def call(self, work: Callable[[KiteConnect], T], deadline_seconds: float | None = None) -> T:
         """Run one call of the official client in a worker thread.
-
-        Cancelling it abandons the request if no byte has left; otherwise the reply is read and dropped.
 
         Raises:
             Outcome: whatever went wrong, judged.
         """
-        wire = wire or Wire()
-        deadline = deadline_seconds or self._deadline_seconds
+        return await self._carried(work, Wire(), None, deadline_seconds or self._deadline_seconds)
+
+    async def send(self, work: Callable[[KiteConnect], T], wire: Wire, grant: Grant) -> T:
+        """The same for an order: a worker makes the request ready while its grant is waited for, and writes it with that.
+
+        Cancelling it abandons the request if no byte has left; otherwise the reply is read and dropped. The deadline counts from
+        the grant.
+
+        Raises:
+            Outcome: whatever went wrong, judged; what the grant raises.
+        """
+        return await self._carried(work, wire, grant, self._deadline_seconds)
+
+    async def _carried(self, work: Callable[[KiteConnect], T], wire: Wire, grant: Grant | None, deadline: float) -> T:
         loop = asyncio.get_running_loop()
         running = self._executor.submit(_carry, work, self._client, wire)
         waiting = asyncio.wrap_future(running)
         try:
+            if grant is not None:
+                wire.grant(await grant.granted())
             done, _ = await asyncio.wait({waiting}, timeout=deadline)
-        except asyncio.CancelledError:
+        except BaseException:
             self._let_go(running, waiting, wire, loop)
             raise
         if done:
@@ -90,8 +100,10 @@ class Lane:
         """Stop what can be stopped; True when nothing left. A late reply is noted and otherwise ignored: the book will tell."""
         nothing_left = wire.abandon()
         running.cancel()
-        waiting.add_done_callback(functools.partial(_note_late_reply, self._name, loop.time()))
-        if not nothing_left:
+        if nothing_left:
+            waiting.add_done_callback(_ignore)
+        else:
+            waiting.add_done_callback(functools.partial(_note_late_reply, self._name, loop.time()))
             loop.call_later(LATE_SECONDS, wire.hang_up)
         return nothing_left
 
@@ -120,6 +132,12 @@ def _carry(work: Callable[[KiteConnect], T], client: KiteConnect, wire: Wire) ->
             raise
         except Exception as error:
             raise outcome_of(error, wire) from error
+
+
+def _ignore(waiting: "asyncio.Future[Any]") -> None:
+    """It ended without a byte on the wire, as it was told to."""
+    if not waiting.cancelled():
+        waiting.exception()
 
 
 def _note_late_reply(lane: str, since: float, waiting: "asyncio.Future[Any]") -> None:

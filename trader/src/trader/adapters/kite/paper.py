@@ -17,7 +17,7 @@ from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
 from trader.domain.events import BrokerOrder, BrokerPosition, Quote
 from trader.domain.instruments import Instrument
 from trader.domain.values import BrokerOrderId, Paise
-from trader.engine.ports import FeedAlive, FeedDown, FeedItem, FeedUp, GateClosed, Permit
+from trader.engine.ports import FeedAlive, FeedDown, FeedItem, FeedUp, GateClosed, Grant, Permit
 
 
 class ShutGate:
@@ -36,17 +36,17 @@ class PaperBroker:
         self._exchange = exchange
         self._market = market
 
-    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
+    async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
         """At the paper exchange."""
-        return await self._exchange.place(order, permit)
+        return await self._exchange.place(order, grant)
 
-    async def modify(self, change: ModifyOrder, permit: Permit) -> None:
+    async def modify(self, change: ModifyOrder, grant: Grant) -> None:
         """At the paper exchange."""
-        await self._exchange.modify(change, permit)
+        await self._exchange.modify(change, grant)
 
-    async def cancel(self, order: CancelOrder, permit: Permit) -> None:
+    async def cancel(self, order: CancelOrder, grant: Grant) -> None:
         """At the paper exchange."""
-        await self._exchange.cancel(order, permit)
+        await self._exchange.cancel(order, grant)
 
     async def orders(self) -> tuple[BrokerOrder, ...]:
         """The paper account's book."""

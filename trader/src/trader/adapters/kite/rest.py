@@ -6,7 +6,7 @@ Nothing is retried here. A placement that may have happened is `Unknown`, and on
 import asyncio
 import datetime as dt
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -24,7 +24,7 @@ from trader.domain.effects import CancelOrder, ModifyOrder, PlaceOrder
 from trader.domain.events import BrokerOrder, BrokerPosition
 from trader.domain.instruments import Instrument
 from trader.domain.values import BrokerOrderId, OrderType, Paise
-from trader.engine.ports import Clock, Outcome, Permit, Refused, TokenDead, Unknown
+from trader.engine.ports import Clock, Grant, Outcome, Refused, TokenDead, Unknown
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class KiteRest:
         """The trading date whose instruments were loaded last."""
         session.on_token(self._use)
 
-    async def place(self, order: PlaceOrder, permit: Permit) -> BrokerOrderId:
+    async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
         """Send one order, once, with its tag; the gate is asked right before the write.
 
         Raises:
@@ -99,10 +99,10 @@ class KiteRest:
             "validity": "DAY",
             "tag": order.tag,
         } | _prices(order.order_type, order.price, order.trigger_price)
-        order_id = await self._send(lambda kite: kite.place_order(**fields), permit)
+        order_id = await self._send(lambda kite: kite.place_order(**fields), grant)
         return BrokerOrderId(str(order_id))
 
-    async def modify(self, change: ModifyOrder, permit: Permit) -> None:
+    async def modify(self, change: ModifyOrder, grant: Grant) -> None:
         """Change a working order; fields that are None stay as they are.
 
         Raises:
@@ -119,15 +119,15 @@ class KiteRest:
             fields["price"] = rupees(change.price)
         if change.trigger_price is not None:
             fields["trigger_price"] = rupees(change.trigger_price)
-        await self._send(lambda kite: kite.modify_order(**fields), permit)
+        await self._send(lambda kite: kite.modify_order(**fields), grant)
 
-    async def cancel(self, order: CancelOrder, permit: Permit) -> None:
+    async def cancel(self, order: CancelOrder, grant: Grant) -> None:
         """Cancel a working order.
 
         Raises:
             Outcome: see `Broker`.
         """
-        await self._send(lambda kite: kite.cancel_order(VARIETY, order.order_id), permit)
+        await self._send(lambda kite: kite.cancel_order(VARIETY, order.order_id), grant)
 
     async def orders(self) -> tuple[BrokerOrder, ...]:
         """The whole order book of the day."""
@@ -202,7 +202,7 @@ class KiteRest:
         Raises:
             Outcome: see `Broker`.
         """
-        await self._with_token(self._orders, lambda kite: kite.profile(), None)
+        await self._with_token(lambda: self._orders.call(lambda kite: kite.profile()))
 
     def let_go(self) -> None:
         """Close the connections that nobody uses."""
@@ -225,15 +225,13 @@ class KiteRest:
             finally:
                 self._quote_free_at = asyncio.get_running_loop().time() + QUOTE_INTERVAL_SECONDS
 
-    async def _send(self, work: Callable[[KiteConnect], T], permit: Permit) -> T:
-        return await self._with_token(self._orders, work, Wire(self._gate, permit))
+    async def _send(self, work: Callable[[KiteConnect], T], grant: Grant) -> T:
+        return await self._with_token(lambda: self._orders.send(work, Wire(self._gate), grant))
 
     async def _read(self, work: Callable[[KiteConnect], T], deadline_seconds: float | None = None) -> T:
-        return await self._with_token(self._reads, work, None, deadline_seconds)
+        return await self._with_token(lambda: self._reads.call(work, deadline_seconds))
 
-    async def _with_token(
-        self, lane: Lane, work: Callable[[KiteConnect], T], wire: Wire | None, deadline_seconds: float | None = None
-    ) -> T:
+    async def _with_token(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Call with the token in use; a dead one is replaced in the background, and the call is not repeated.
 
         The first call of a process waits for the login. One that finds no token has certainly done nothing.
@@ -245,7 +243,7 @@ class KiteRest:
         except Outcome as error:
             raise Refused(f"not sent, no token: {error}") from error
         try:
-            return await lane.call(work, wire, deadline_seconds)
+            return await call()
         except TokenDead:
             self._renew_in_background(token)
             raise

@@ -43,14 +43,23 @@ class WireState(enum.Enum):
     ABANDONED = enum.auto()
 
 
+HELD_SECONDS = 10.0
+"""No permit is waited for longer: whoever should have said yes or no is gone."""
+
+
 class Wire:
     """One request on its way out; shared by the worker thread and the event loop."""
 
-    __slots__ = ("_gate", "_lock", "_permit", "_socket", "_state")
+    __slots__ = ("_gate", "_granted", "_lock", "_permit", "_socket", "_state")
 
-    def __init__(self, gate: Gate | None = None, permit: Permit | None = None) -> None:
+    def __init__(self, gate: Gate | None = None) -> None:
+        """With a gate it is an order's: it waits for a permit, and asks the gate with it."""
         self._gate = gate
-        self._permit = permit
+        self._permit: Permit | None = None
+        # Held until there is a permit or none will come; a lock wakes a thread more quickly than an event does.
+        self._granted = threading.Lock()
+        if gate is not None:
+            self._granted.acquire()
         self._lock = threading.Lock()
         self._state = WireState.WAITING
         self._socket: socket.socket | None = None
@@ -60,6 +69,12 @@ class Wire:
         """Whether the broker may have seen anything."""
         return self._state is WireState.SENT
 
+    def grant(self, permit: Permit) -> None:
+        """The order is durable and may leave; once."""
+        self._permit = permit
+        if self._granted.locked():
+            self._granted.release()
+
     def pass_gate(self, connected: socket.socket | None) -> None:
         """Pass from WAITING to SENT, or raise; the very next thing must be the write.
 
@@ -67,7 +82,9 @@ class Wire:
             NothingLeft: abandoned, or already used (a redirect would send an order a second time).
             GateClosed: the gate refused.
         """
-        if self._gate is not None and self._permit is not None:
+        if self._gate is not None:
+            if not self._granted.acquire(timeout=HELD_SECONDS) or self._permit is None:
+                raise NothingLeft("no permit came")
             # Outside the lock: whoever abandons this wire is the event loop, and must never wait for a gate.
             self._gate.check(self._permit)
         with self._lock:
@@ -81,6 +98,8 @@ class Wire:
         with self._lock:
             if self._state is WireState.WAITING:
                 self._state = WireState.ABANDONED
+                if self._granted.locked():
+                    self._granted.release()  # a request that is ready and waits for its permit ends now
             return self._state is WireState.ABANDONED
 
     def hang_up(self) -> None:
