@@ -35,6 +35,7 @@ from trader.engine.ports import (
     Permit,
     StoreAway,
     StoreRefused,
+    TokenDead,
 )
 from trader.engine.records import Order
 
@@ -169,6 +170,8 @@ class FakeBroker:
         self.held: tuple[BrokerPosition, ...] = ()
         self.failures: dict[str, Outcome] = {}
         """By operation, or by tag."""
+        self.has_token = True
+        """Without one nothing is made ready, and no grant is waited for."""
         self.reads: list[str] = []
 
     async def place(self, order: PlaceOrder, grant: Grant) -> BrokerOrderId:
@@ -202,6 +205,8 @@ class FakeBroker:
         return tuple(instruments)
 
     async def _send(self, operation: str, tag: Tag, grant: Grant) -> None:
+        if not self.has_token:
+            raise TokenDead("no token")
         permit = await grant.granted()
         self.gate.check(permit)
         self.sent.append((asyncio.get_running_loop().time(), operation, tag, permit))

@@ -132,6 +132,28 @@ def test_what_is_made_ready_and_not_sent_is_forgotten_without_a_word() -> None:
     run_virtually(main)
 
 
+def test_a_refusal_before_the_commit_is_told_after_it_or_never() -> None:
+    """No token, so no request is even made ready: the domain must not hear of an order's end before the order is durable."""
+
+    async def main(clock: VirtualClock) -> None:
+        bench = Bench(clock)
+        bench.broker.has_token = False
+        durable = [STOP, cancel(STOP)]
+        async with asyncio.TaskGroup() as tasks:
+            bench.sender.make_ready(tasks, Epoch(1), [ENTRY, cancel(ENTRY), *durable])
+            await asyncio.sleep(1)
+            assert (bench.events, bench.marks, bench.sender.in_flight) == ([], [], 4)
+            bench.sender.send(tasks, Epoch(1), durable, clock.machine_time())
+            bench.sender.forget_ready()
+        assert [(type(each), each.tag) for each in bench.events if isinstance(each, PlaceRefused | MutationReply)] == [
+            (PlaceRefused, STOP.tag),
+            (MutationReply, STOP.tag),
+        ]
+        assert (bench.broker.sent, bench.sender.in_flight) == ([], 0)
+
+    run_virtually(main)
+
+
 def test_what_the_gate_refuses_is_certain_and_said_so() -> None:
     """No byte left: the domain may plan anew without doubt."""
 

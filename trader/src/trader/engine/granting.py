@@ -41,6 +41,11 @@ class Forthcoming:
             self._decided.set_exception(GateClosed("withdrawn before it was durable"))
             self._decided.exception()  # nobody may have come to wait for it
 
+    async def stands(self) -> bool:
+        """Wait until it is given, True, or withdrawn, False."""
+        await asyncio.wait({self._decided})
+        return not self.is_withdrawn
+
     def over(self) -> None:
         """Its call was answered or given up."""
         if self._call is not None:

@@ -103,11 +103,12 @@ class Sender:
             grant.over()
 
     async def _place(self, order: PlaceOrder, grant: Forthcoming) -> None:
+        # A refusal may come before the commit does: without a token nothing is even made ready. Nobody hears of it sooner.
         event: Event
         try:
             order_id = await self._broker.place(order, grant)
         except Refused as refusal:
-            if grant.is_withdrawn:
+            if not await grant.stands():
                 return
             outcome = _name(refusal)
             event = PlaceRefused(
@@ -132,7 +133,7 @@ class Sender:
             else:
                 await self._broker.cancel(order, grant)
         except Refused as refusal:
-            if grant.is_withdrawn:
+            if not await grant.stands():
                 return
             outcome, message, told = "refused", str(refusal), _name(refusal)
         except Unknown as doubt:
