@@ -5,7 +5,7 @@ import asyncio
 from tests.component.trader.orders import cancel, place
 from tests.unit.trader.engine.fakes import ROUND_TRIP, FakeBroker, Tally
 from tests.unit.trader.engine.virtual_time import VirtualClock, run_virtually
-from trader.domain.effects import ReadBook, ReadFunds, ReadPositions
+from trader.domain.effects import CancelOrder, PlaceOrder, ReadBook, ReadFunds, ReadPositions
 from trader.domain.events import (
     BookRead,
     Event,
@@ -138,7 +138,7 @@ def test_a_refusal_before_the_commit_is_told_after_it_or_never() -> None:
     async def main(clock: VirtualClock) -> None:
         bench = Bench(clock)
         bench.broker.has_token = False
-        durable = [STOP, cancel(STOP)]
+        durable: list[PlaceOrder | CancelOrder] = [STOP, cancel(STOP)]
         async with asyncio.TaskGroup() as tasks:
             bench.sender.make_ready(tasks, Epoch(1), [ENTRY, cancel(ENTRY), *durable])
             await asyncio.sleep(1)
